@@ -1,0 +1,2 @@
+//! The load harness (an empty shell until its scenarios land).
+fn main() {}

@@ -1,0 +1,1 @@
+//! Passerby: one binary in which strangers meet.

@@ -1,0 +1,2 @@
+//! The passerby server.
+fn main() {}
