@@ -1,0 +1,235 @@
+//! The program: every service, and which URL and which socket belongs to which.
+
+mod routes;
+
+use std::net::IpAddr;
+
+use crate::conn::{self, Admission, Application, Reply, Request, Turn};
+use crate::kernel::id::ConnId;
+use crate::kernel::lobby::Mode;
+use crate::kernel::stats::{CloseCause, Refused};
+use crate::service::stranger::{Format, Opening, Stranger};
+use crate::service::{ops, stranger};
+use crate::wire::head::Method;
+use crate::wire::message::Message;
+use crate::wire::origin::Allowed;
+use crate::wire::response::{Response, Status};
+use crate::wire::{query, upgrade};
+
+pub use routes::{Endpoint, ROUTES, Route};
+
+/// What an operator may set about the program.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Whose pages may use the server, besides its own.
+    pub allowed_origins: Allowed,
+    /// How a connection to `/ws` begins that does not say.
+    pub opening: Opening,
+    /// Strangers.
+    pub stranger: stranger::Settings,
+}
+
+/// Which service a WebSocket talks to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Anonymous pairs.
+    Stranger,
+}
+
+/// The program.
+#[derive(Debug)]
+pub struct App {
+    settings: Settings,
+    /// The stranger chat.
+    pub stranger: Stranger,
+    draining: bool,
+}
+
+/// The server: connections with the program behind them.
+pub type Server = conn::Connections<App>;
+
+impl App {
+    /// A program without people. Everything random follows from `seed`.
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        Self {
+            stranger: Stranger::new(settings.stranger.clone(), seed),
+            settings,
+            draining: false,
+        }
+    }
+
+    fn respond(&mut self, endpoint: Endpoint, turn: &Turn<'_>) -> Response {
+        match endpoint {
+            Endpoint::Asset(asset) => asset.response(),
+            Endpoint::Health => ops::health(),
+            Endpoint::Readiness => ops::readiness(self.draining),
+            Endpoint::Metrics => ops::metrics(turn.stats, self.gauges(turn)),
+            // Sockets are opened, not responded to.
+            Endpoint::Stranger => Response::refusal(Status::BAD_REQUEST),
+        }
+    }
+
+    fn gauges(&self, turn: &Turn<'_>) -> ops::Gauges {
+        ops::Gauges {
+            connections: turn.out.open_lanes(),
+            online: self.stranger.online(),
+            census: Mode::ALL
+                .iter()
+                .map(|mode| (mode.label(), self.stranger.census(*mode)))
+                .collect(),
+            queued_bytes: turn.out.queued_total(),
+        }
+    }
+
+    /// Opens a socket to the stranger chat, or says why not.
+    fn open_stranger<'a>(&mut self, request: &Request<'a>) -> Result<&'a str, (Response, Refused)> {
+        let head = request.head;
+        let key = upgrade::check(head)?;
+        self.check_origin(request)?;
+        if self.draining {
+            let response = Response::error(Status::UNAVAILABLE, "the server is restarting");
+            return Err((response.with_retry_after_ms(5_000), Refused::Draining));
+        }
+        // There are no accounts yet, so no token can be a good one.
+        if query::value(head.query, "token").is_some() || head.field("authorization").is_some() {
+            let response = Response::error(Status::UNAUTHORIZED, "invalid or expired token")
+                .with_field("WWW-Authenticate", "Bearer");
+            return Err((response, Refused::Token));
+        }
+        let opening = opening(head.query, self.settings.opening).map_err(|message| {
+            let response = Response::error(Status::BAD_REQUEST, message);
+            (response, Refused::BadRequest)
+        })?;
+        self.stranger.admit(request.conn, opening);
+        Ok(key)
+    }
+
+    /// Refuses a socket that a foreign page opens (cross-site WebSocket hijacking).
+    fn check_origin(&self, request: &Request<'_>) -> Result<(), (Response, Refused)> {
+        let head = request.head;
+        let mut origins = head.fields("origin");
+        let Some(origin) = origins.next() else {
+            return Ok(());
+        };
+        let is_admitted = origins.next().is_none()
+            && (self.settings.allowed_origins.admits(origin, head.host)
+                || is_local(request.client, request));
+        if is_admitted {
+            return Ok(());
+        }
+        let response = Response::error(Status::FORBIDDEN, "this origin is not allowed");
+        Err((response, Refused::Origin))
+    }
+}
+
+impl Application for App {
+    type Face = Face;
+
+    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
+        let refuse = |(response, cause): (Response, Refused), turn: &mut Turn<'_>| {
+            turn.stats.refused(cause);
+            Reply::Respond(response)
+        };
+        let route = routes::find(request.head.path);
+        // A full server still tells its operators how it is.
+        let is_excused =
+            request.admission == Admission::Full && route.is_some_and(|route| route.is_vital());
+        if let (Some(refusal), false) = (request.admission.refusal(), is_excused) {
+            return refuse(refusal, turn);
+        }
+        let method = request.head.method;
+        if method == Method::Options && request.head.path == "*" {
+            return Reply::Respond(Response::new(Status::NO_CONTENT));
+        }
+        let Some(route) = route else {
+            let refusal = Response::refusal(Status::NOT_FOUND);
+            return refuse((refusal, Refused::NotFound), turn);
+        };
+        if method == Method::Options {
+            let response = Response::new(Status::NO_CONTENT).with_field("Allow", route.allow);
+            return Reply::Respond(response);
+        }
+        if !route.takes(method) {
+            let refusal = Response::refusal(Status::METHOD_NOT_ALLOWED);
+            let refusal = refusal.with_field("Allow", route.allow);
+            return refuse((refusal, Refused::Method), turn);
+        }
+        match route.endpoint {
+            Endpoint::Stranger => match self.open_stranger(request) {
+                Ok(key) => Reply::Open(Face::Stranger, key),
+                Err(refusal) => refuse(refusal, turn),
+            },
+            endpoint => Reply::Respond(self.respond(endpoint, turn)),
+        }
+    }
+
+    fn opened(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
+        match face {
+            Face::Stranger => self.stranger.opened(conn, turn),
+        }
+    }
+
+    #[inline]
+    fn said(&mut self, conn: ConnId, face: Face, message: Message<'_>, turn: &mut Turn<'_>) {
+        match (face, message) {
+            (Face::Stranger, Message::Text(text)) => self.stranger.said(conn, text, turn),
+            (Face::Stranger, _) => debug_assert!(false, "only text is asked for"),
+        }
+    }
+
+    fn drained(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
+        match face {
+            Face::Stranger => self.stranger.drained(conn, turn),
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, face: Face, cause: CloseCause, turn: &mut Turn<'_>) {
+        match face {
+            Face::Stranger => self.stranger.closed(conn, cause, turn),
+        }
+    }
+
+    fn dismissed(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
+        match face {
+            Face::Stranger => self.stranger.dismissed(conn, turn),
+        }
+    }
+
+    fn draining(&mut self) {
+        self.draining = true;
+    }
+
+    fn elapsed(&mut self, turn: &mut Turn<'_>) {
+        self.stranger.elapsed(turn);
+    }
+
+    fn next_due(&self) -> Option<u64> {
+        self.stranger.next_due()
+    }
+}
+
+/// Reads how a connection to `/ws` wants to begin.
+fn opening(query: &str, default: Opening) -> Result<Opening, &'static str> {
+    let format = match query::value(query, "format").as_deref() {
+        None => default.format,
+        Some("json") => Format::Json,
+        Some("text") => Format::Text,
+        Some(_) => return Err("format must be json or text"),
+    };
+    let auto = match query::value(query, "auto").as_deref() {
+        None => default.auto || format == Format::Text,
+        Some("1" | "true") => true,
+        Some("0" | "false") => false,
+        Some(_) => return Err("auto must be 1 or 0"),
+    };
+    Ok(Opening { auto, format })
+}
+
+/// Whether the client is on this machine, so that a page opened from disk may try the server. A proxy on this
+/// machine that was not declared gives itself away by the field it adds.
+fn is_local(client: IpAddr, request: &Request<'_>) -> bool {
+    let is_forwarded = ["x-forwarded-for", "forwarded", "x-real-ip", "via"]
+        .iter()
+        .any(|name| request.head.fields(name).next().is_some());
+    client.is_loopback() && !is_forwarded
+}

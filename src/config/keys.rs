@@ -1,0 +1,266 @@
+//! The table of keys: one row for each, with its name, its meaning, and how its value is read and shown.
+
+use std::str::FromStr;
+
+use log::LevelFilter;
+use serde_json::{Value, json};
+
+use super::Config;
+use crate::service::stranger::Format;
+use crate::wire::origin::Allowed;
+
+/// One thing that can be set: `name` in the file, `--name` with dashes as a flag, `PASSERBY_NAME` in capitals
+/// in the environment.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// Other names that the file may use.
+    pub aliases: &'static [&'static str],
+    /// What stands for its value in the help.
+    pub value: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// Reads a value; the error completes the sentence "name: ...".
+    pub set: fn(&mut Config, &str) -> Result<(), String>,
+    /// Shows the value.
+    pub show: fn(&Config) -> Value,
+}
+
+/// Declares the row of a key whose value is a number.
+macro_rules! number {
+    ($name:literal, $help:literal, $($field:ident).+) => {
+        Key {
+            name: $name,
+            aliases: &[],
+            value: "N",
+            help: $help,
+            set: |config, text| number(text).map(|value| config.$($field).+ = value),
+            show: |config| json!(config.$($field).+),
+        }
+    };
+}
+
+/// Every key.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "listen",
+        aliases: &["httpPort"],
+        value: "ADDR:PORT",
+        help: "Where to listen; :PORT is every address, and commas separate several [default: :8080]",
+        set: |config, text| {
+            // The original's configuration, and many platforms, name only the port.
+            let only_port = text.bytes().all(|byte| byte.is_ascii_digit());
+            let text = if only_port {
+                format!(":{text}")
+            } else {
+                text.to_owned()
+            };
+            config.listen = list(&text)?;
+            if config.listen.is_empty() {
+                return Err("is empty".to_owned());
+            }
+            Ok(())
+        },
+        show: |config| shown_list(&config.listen),
+    },
+    Key {
+        name: "data",
+        aliases: &[],
+        value: "DIR",
+        help: "Where files are kept [default: data]",
+        set: |config, text| {
+            config.data = text.into();
+            Ok(())
+        },
+        show: |config| json!(config.data),
+    },
+    Key {
+        name: "log",
+        aliases: &[],
+        value: "LEVEL",
+        help: "How much to log: off, error, warn, info, debug [default: info]",
+        set: |config, text| {
+            let level = LevelFilter::from_str(text)
+                .ok()
+                .filter(|level| *level != LevelFilter::Trace);
+            config.log = level
+                .ok_or_else(|| format!("'{text}' is none of off, error, warn, info, debug"))?;
+            Ok(())
+        },
+        show: |config| json!(config.log.as_str().to_ascii_lowercase()),
+    },
+    number!(
+        "max_connections",
+        "Connections at the same time; 0 is what the descriptor limit allows, less 64 [default: 0]",
+        max_connections
+    ),
+    number!(
+        "connections_per_ip",
+        "Connections of one address (IPv4) or network (IPv6 /64); 0 is any number [default: 50]",
+        connections_per_ip
+    ),
+    number!(
+        "connect_rate",
+        "New connections a second of one address; 0 is any number [default: 10]",
+        connect.per_second
+    ),
+    number!(
+        "connect_burst",
+        "New connections of one address at once [default: 30]",
+        connect.burst
+    ),
+    number!(
+        "message_rate",
+        "Chat messages a second of one person; 0 is any number [default: 5]",
+        message.per_second
+    ),
+    number!(
+        "message_burst",
+        "Chat messages of one person at once [default: 20]",
+        message.burst
+    ),
+    number!(
+        "skip_rate",
+        "Searches and skips a second of one person; 0 is any number [default: 2]",
+        skip.per_second
+    ),
+    number!(
+        "skip_burst",
+        "Searches and skips of one person at once [default: 10]",
+        skip.burst
+    ),
+    number!(
+        "frame_rate",
+        "Frames a second of one connection, beyond which it is read from more slowly; 0 is any number [default: 100]",
+        frame.per_second
+    ),
+    number!(
+        "frame_burst",
+        "Frames of one connection at once [default: 200]",
+        frame.burst
+    ),
+    Key {
+        name: "allowed_origins",
+        aliases: &[],
+        value: "LIST",
+        help: "Origins besides our own whose pages may use the server, separated by commas; * is every one",
+        set: |config, text| {
+            Allowed::parse(text)?;
+            config.allowed_origins = text.to_owned();
+            Ok(())
+        },
+        show: |config| json!(config.allowed_origins),
+    },
+    Key {
+        name: "trusted_proxies",
+        aliases: &[],
+        value: "LIST",
+        help: "Addresses or networks whose X-Forwarded-For is believed, separated by commas",
+        set: |config, text| {
+            config.trusted_proxies = text
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty())
+                .map(|item| {
+                    item.parse()
+                        .or_else(|_| item.parse::<std::net::IpAddr>().map(Into::into))
+                        .map_err(|_| {
+                            format!("'{item}' is not an address or network like 10.0.0.0/8")
+                        })
+                })
+                .collect::<Result<_, _>>()?;
+            Ok(())
+        },
+        show: |config| shown_list(&config.trusted_proxies),
+    },
+    number!(
+        "widen_after_ms",
+        "After how long somebody with interests is matched with anyone [default: 8000]",
+        widen_after_ms
+    ),
+    number!(
+        "rematch_after_ms",
+        "After how long people who met lately may meet again [default: 3000]",
+        rematch_after_ms
+    ),
+    Key {
+        name: "auto_match",
+        aliases: &["stranger.auto_match"],
+        value: "BOOL",
+        help: "Whether a bare /ws searches by itself [default: false]",
+        set: |config, text| {
+            config.auto_match = match text {
+                "true" | "1" => true,
+                "false" | "0" => false,
+                _ => return Err(format!("'{text}' is neither true nor false")),
+            };
+            Ok(())
+        },
+        show: |config| json!(config.auto_match),
+    },
+    Key {
+        name: "stranger_format",
+        aliases: &["stranger.format"],
+        value: "FORMAT",
+        help: "How a bare /ws talks: json or text [default: json]",
+        set: |config, text| {
+            config.stranger_format = match text {
+                "json" => Format::Json,
+                "text" => Format::Text,
+                _ => return Err(format!("'{text}' is neither json nor text")),
+            };
+            Ok(())
+        },
+        show: |config| match config.stranger_format {
+            Format::Json => json!("json"),
+            Format::Text => json!("text"),
+        },
+    },
+    number!(
+        "drain_ms",
+        "How long it may take to see everybody off when the server stops [default: 10000]",
+        drain_ms
+    ),
+];
+
+/// A number that is not negative, such as a count or a rate.
+trait Quantity: FromStr {
+    fn is_sound(&self) -> bool {
+        true
+    }
+}
+
+impl Quantity for u32 {}
+impl Quantity for u64 {}
+impl Quantity for usize {}
+impl Quantity for f64 {
+    fn is_sound(&self) -> bool {
+        self.is_finite() && *self >= 0.0
+    }
+}
+
+fn number<N: Quantity>(text: &str) -> Result<N, String> {
+    text.parse()
+        .ok()
+        .filter(N::is_sound)
+        .ok_or_else(|| format!("'{text}' is not a number that fits here"))
+}
+
+fn list<T: FromStr<Err = String>>(text: &str) -> Result<Vec<T>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(T::from_str)
+        .collect()
+}
+
+fn shown_list(items: &[impl ToString]) -> Value {
+    json!(
+        items
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(",")
+    )
+}

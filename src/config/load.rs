@@ -1,0 +1,311 @@
+//! Reads the configuration from its four sources, the later before the earlier: built-in defaults, the file,
+//! the environment, the flags.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, Command};
+use serde_json::Value;
+
+use super::Config;
+use super::keys::{KEYS, Key};
+
+/// The file that is read when it exists and no other is named.
+const DEFAULT_FILE: &str = "config.json";
+const PREFIX: &str = "PASSERBY_";
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Run with this configuration.
+    Run(Box<Config>),
+    /// Print this text and end with success.
+    Print(String),
+}
+
+/// Reads the configuration for a command line and an environment. The error is one line for the operator.
+pub fn load(
+    arguments: impl IntoIterator<Item = String>,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Invocation, String> {
+    let flags = match command().try_get_matches_from(arguments) {
+        Ok(flags) => flags,
+        Err(error) if !error.use_stderr() => return Ok(Invocation::Print(error.to_string())),
+        Err(error) => return Err(first_line(&error.to_string())),
+    };
+    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let mut config = Config::default();
+    let named = flags.get_one::<String>("config").cloned().or_else(|| {
+        let variable = format!("{PREFIX}CONFIG");
+        let mut values = environment.iter();
+        values
+            .find(|(name, _)| *name == variable)
+            .map(|(_, path)| path.clone())
+    });
+    apply_file(&mut config, named)?;
+    apply_environment(&mut config, &environment)?;
+    for key in KEYS {
+        if let Some(value) = flags.get_one::<String>(key.name) {
+            let flag = flag(key);
+            (key.set)(&mut config, value).map_err(|error| format!("--{flag}: {error}"))?;
+        }
+    }
+    Ok(if flags.get_flag("print_config") {
+        Invocation::Print(shown(&config))
+    } else {
+        Invocation::Run(Box::new(config))
+    })
+}
+
+fn command() -> Command {
+    let command = Command::new("passerby")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("One server in which strangers meet")
+        .after_help(
+            "Every key can also be set in config.json (under its name with underscores) and in the environment \
+             (PASSERBY_ and its name in capitals); flags win over the environment, and that over the file.",
+        )
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .help("Reads the configuration from this file [default: config.json, if there is one]"),
+        )
+        .arg(
+            Arg::new("print_config")
+                .long("print-config")
+                .action(ArgAction::SetTrue)
+                .help("Prints the configuration that results, and ends"),
+        );
+    KEYS.iter().fold(command, |command, key| {
+        let argument = Arg::new(key.name)
+            .long(flag(key))
+            .value_name(key.value)
+            .allow_negative_numbers(true)
+            .help(key.help);
+        command.arg(if key.value == "BOOL" {
+            argument.num_args(0..=1).default_missing_value("true")
+        } else {
+            argument
+        })
+    })
+}
+
+/// A key's name as a flag.
+fn flag(key: &Key) -> String {
+    key.name.replace('_', "-")
+}
+
+fn apply_file(config: &mut Config, named: Option<String>) -> Result<(), String> {
+    let path = match named {
+        Some(path) => PathBuf::from(path),
+        None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
+        None => return Ok(()),
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("{shown}: {error}"))?;
+    let value: Value = serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
+    let Value::Object(_) = value else {
+        return Err(format!("{shown}: the file must hold a JSON object"));
+    };
+    let mut entries = Vec::new();
+    flatten("", &value, &mut entries);
+    for (name, value) in entries {
+        let key = KEYS
+            .iter()
+            .find(|key| key.name == name || key.aliases.contains(&name.as_str()))
+            .ok_or_else(|| format!("{shown}: there is no key '{name}'"))?;
+        let text = scalar(value).ok_or_else(|| format!("{shown}: {name}: cannot be {value}"))?;
+        (key.set)(config, &text).map_err(|error| format!("{shown}: {name}: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Names nested values by their path, with dots.
+fn flatten<'a>(prefix: &str, value: &'a Value, entries: &mut Vec<(String, &'a Value)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                flatten(&format!("{prefix}{dot}{name}"), value, entries);
+            }
+        }
+        value => entries.push((prefix.to_owned(), value)),
+    }
+}
+
+/// A value as one would write it as a flag; a list has commas.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Array(items) => {
+            let items: Option<Vec<String>> = items.iter().map(scalar).collect();
+            items.map(|items| items.join(","))
+        }
+        _ => None,
+    }
+}
+
+fn apply_environment(config: &mut Config, environment: &[(String, String)]) -> Result<(), String> {
+    // Platforms set PORT; our own variable wins over it.
+    if let Some((_, port)) = environment.iter().find(|(name, _)| name == "PORT") {
+        let listen = KEYS.iter().find(|key| key.name == "listen");
+        if let Some(key) = listen {
+            (key.set)(config, port).map_err(|error| format!("PORT: {error}"))?;
+        }
+    }
+    for (variable, value) in environment {
+        let Some(name) = variable.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if name == "CONFIG" {
+            continue;
+        }
+        let key = KEYS
+            .iter()
+            .find(|key| key.name.to_ascii_uppercase() == name)
+            .ok_or_else(|| format!("{variable}: there is no such key"))?;
+        (key.set)(config, value).map_err(|error| format!("{variable}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn shown(config: &Config) -> String {
+    let fields = KEYS
+        .iter()
+        .map(|key| (key.name.to_owned(), (key.show)(config)))
+        .collect();
+    format!("{:#}\n", Value::Object(fields))
+}
+
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Bind;
+
+    fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
+        let arguments = std::iter::once("passerby").chain(arguments.iter().copied());
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        match load(arguments.map(str::to_owned), environment)? {
+            Invocation::Run(config) => Ok(*config),
+            Invocation::Print(text) => Err(text),
+        }
+    }
+
+    fn file(name: &str, text: &str) -> String {
+        let path = std::env::temp_dir().join(format!("passerby-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).expect("written");
+        path.display().to_string()
+    }
+
+    #[test]
+    fn later_sources_win() {
+        let path = file(
+            "sources",
+            r#"{"httpPort": ":1000", "message_rate": 1, "skip_rate": 1, "frame_rate": 1.5, "stranger": {"auto_match": true, "format": "text"}}"#,
+        );
+        let config = run(
+            &["--config", &path, "--message-rate", "3"],
+            &[
+                ("PASSERBY_MESSAGE_RATE", "2"),
+                ("PASSERBY_SKIP_RATE", "2"),
+                ("HOME", "/"),
+            ],
+        )
+        .expect("good");
+        assert_eq!(config.listen, [Bind::Every(1000)]);
+        assert_eq!(config.message.per_second, 3.0);
+        assert_eq!(config.skip.per_second, 2.0);
+        assert_eq!(config.frame.per_second, 1.5);
+        assert!(config.auto_match);
+        assert_eq!(config.drain_ms, Config::default().drain_ms);
+        let config = run(&["--config", &path], &[("PORT", "2000")]).expect("good");
+        assert_eq!(config.listen, [Bind::Every(2000)]);
+        let both = [("PORT", "2000"), ("PASSERBY_LISTEN", ":3000")];
+        assert_eq!(run(&[], &both).expect("good").listen, [Bind::Every(3000)]);
+    }
+
+    #[test]
+    fn faults_are_one_line_that_names_the_place() {
+        let unknown = file("unknown", r#"{"mesage_rate": 1}"#);
+        let bad = file("bad", r#"{"message_rate": "fast"}"#);
+        let list = file("list", "[]");
+        for (arguments, environment, expected) in [
+            (vec!["--mesage-rate", "1"], vec![], "mesage-rate"),
+            (vec!["--message-rate", "fast"], vec![], "--message-rate"),
+            (vec!["--message-rate", "-1"], vec![], "--message-rate"),
+            (vec!["--message-rate", "NaN"], vec![], "--message-rate"),
+            (vec!["--listen", "here"], vec![], "--listen"),
+            (vec!["--log", "loud"], vec![], "--log"),
+            (
+                vec!["--stranger-format", "xml"],
+                vec![],
+                "--stranger-format",
+            ),
+            (
+                vec!["--trusted-proxies", "10.0.0.0/99"],
+                vec![],
+                "--trusted-proxies",
+            ),
+            (
+                vec!["--allowed-origins", "a.org"],
+                vec![],
+                "--allowed-origins",
+            ),
+            (vec!["stray"], vec![], "stray"),
+            (
+                vec![],
+                vec![("PASSERBY_NONSENSE", "1")],
+                "PASSERBY_NONSENSE",
+            ),
+            (vec![], vec![("PORT", "http")], "PORT"),
+            (vec!["--config", &unknown], vec![], "mesage_rate"),
+            (vec!["--config", &bad], vec![], "message_rate"),
+            (vec!["--config", &list], vec![], "object"),
+            (
+                vec!["--config", "/nowhere/at/all"],
+                vec![],
+                "/nowhere/at/all",
+            ),
+        ] {
+            let error = run(&arguments, &environment).expect_err("must be refused");
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.trim_end().contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let Err(printed) = run(
+            &[
+                "--print-config",
+                "--auto-match",
+                "--trusted-proxies",
+                "10.0.0.1, fd00::/8",
+            ],
+            &[],
+        ) else {
+            panic!("must print");
+        };
+        let path = file("printed", &printed);
+        let config = run(&["--config", &path], &[]).expect("good");
+        assert!(config.auto_match);
+        assert_eq!(config.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn every_key_has_a_flag() {
+        command().debug_assert();
+        let help = command().render_help().to_string();
+        for key in KEYS {
+            assert!(help.contains(&format!("--{}", flag(key))), "{}", key.name);
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What an operator may set, and where from: defaults, then a file, then the environment, then flags.
+
+mod keys;
+mod load;
+
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use log::LevelFilter;
+
+use crate::kernel::bucket::Rate;
+use crate::net::Bind;
+use crate::service::stranger::{Format, Opening};
+use crate::wire::origin::Allowed;
+use crate::{app, conn, limits, net, service};
+
+pub use keys::{KEYS, Key};
+pub use load::{Invocation, load};
+
+/// A rate as an operator writes it: so many a second, so many at once. 0 a second is no limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// In the long run.
+    pub per_second: f64,
+    /// At once.
+    pub burst: u32,
+}
+
+impl Pace {
+    fn rate(self) -> Rate {
+        Rate::new(self.per_second, self.burst)
+    }
+}
+
+/// Everything that can be set. The keys, with their descriptions, are in [`KEYS`].
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // Each field is the key of the same name.
+pub struct Config {
+    pub listen: Vec<Bind>,
+    pub data: PathBuf,
+    pub log: LevelFilter,
+    pub max_connections: usize,
+    pub connections_per_ip: u32,
+    pub connect: Pace,
+    pub message: Pace,
+    pub skip: Pace,
+    pub frame: Pace,
+    pub allowed_origins: String,
+    pub trusted_proxies: Vec<IpNet>,
+    pub widen_after_ms: u64,
+    pub rematch_after_ms: u64,
+    pub auto_match: bool,
+    pub stranger_format: Format,
+    pub drain_ms: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let pace = |per_second, burst| Pace { per_second, burst };
+        Self {
+            listen: vec![Bind::Every(8080)],
+            data: PathBuf::from("data"),
+            log: LevelFilter::Info,
+            max_connections: 0,
+            connections_per_ip: 50,
+            connect: pace(10.0, 30),
+            message: pace(5.0, 20),
+            skip: pace(2.0, 10),
+            frame: pace(100.0, 200),
+            allowed_origins: String::new(),
+            trusted_proxies: Vec::new(),
+            widen_after_ms: 8_000,
+            rematch_after_ms: 3_000,
+            auto_match: false,
+            stranger_format: Format::Json,
+            drain_ms: 10_000,
+        }
+    }
+}
+
+impl Config {
+    /// How many connections chats may have, when the process may open `descriptors`.
+    pub fn connections_max(&self, descriptors: usize) -> usize {
+        let room = descriptors
+            .saturating_sub(limits::RESERVED_DESCRIPTORS)
+            .max(1);
+        match self.max_connections {
+            0 => room,
+            wanted => wanted.min(room),
+        }
+    }
+
+    /// The settings of the connection layer; `seed` is for its hash tables.
+    pub fn connections(&self, connections_max: usize, seed: u64) -> conn::Settings {
+        conn::Settings {
+            connections_max,
+            connections_per_ip: self.connections_per_ip,
+            connect_rate: self.connect.rate(),
+            frame_rate: self.frame.rate(),
+            trusted_proxies: self.trusted_proxies.clone(),
+            drain_ms: self.drain_ms,
+            seed,
+            ..conn::Settings::default()
+        }
+    }
+
+    /// The settings of the program.
+    pub fn app(&self) -> app::Settings {
+        app::Settings {
+            // The list was read once already, when it was set.
+            allowed_origins: Allowed::parse(&self.allowed_origins).unwrap_or_default(),
+            opening: Opening {
+                auto: self.auto_match,
+                format: self.stranger_format,
+            },
+            stranger: service::stranger::Settings {
+                message_rate: self.message.rate(),
+                skip_rate: self.skip.rate(),
+                widen_after_ms: self.widen_after_ms,
+                rematch_after_ms: self.rematch_after_ms,
+            },
+        }
+    }
+
+    /// The settings of the loop.
+    pub fn reactor(&self, connections_max: usize) -> net::Settings {
+        net::Settings {
+            bind: self.listen.clone(),
+            sockets_max: connections_max + limits::OVERFLOW_CONNECTIONS,
+            drain_ms: self.drain_ms,
+            signals: true,
+        }
+    }
+}

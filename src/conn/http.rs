@@ -1,0 +1,327 @@
+//! The HTTP phase: requests one after the other, each answered before the next is looked at.
+
+use std::net::IpAddr;
+
+use super::Admission;
+use super::application::{Application, Reply, Request, Turn};
+use super::table::{Connections, Paused, Phase};
+use super::ws::Ws;
+use crate::kernel::addresses::Subscriber;
+use crate::kernel::id::ConnId;
+use crate::kernel::stats::Refused;
+use crate::kernel::time::Now;
+use crate::limits;
+use crate::wire::head::{self, Framing, Head, Method};
+use crate::wire::response::{Response, Status};
+use crate::wire::{body, upgrade};
+
+/// The state of a connection that speaks HTTP.
+#[derive(Debug)]
+pub(super) struct Http {
+    peer: IpAddr,
+    admission: Admission,
+    /// What has come and is not served yet.
+    input: Vec<u8>,
+    /// How much of `input` has been searched for the end of a head.
+    scanned: usize,
+    /// A request whose body is arriving: its head, and what there is of the body.
+    arriving: Option<(Vec<u8>, body::Reader)>,
+    /// By when what is awaited must be there, in monotonic microseconds.
+    pub(super) deadline_us: u64,
+    served: u16,
+}
+
+/// What follows from the bytes at hand.
+enum Step<F> {
+    /// A request was answered, and another may be there already.
+    Served,
+    /// More bytes are awaited.
+    More,
+    /// The connection ends once its output is flushed.
+    Finish,
+    /// It speaks WebSocket now; the subscriber is whom a proxy speaks for.
+    Upgraded(F, Option<Subscriber>),
+}
+
+impl Http {
+    pub(super) fn new(peer: IpAddr, admission: Admission, deadline_us: u64) -> Self {
+        Self {
+            peer,
+            admission,
+            input: Vec::new(),
+            scanned: 0,
+            arriving: None,
+            deadline_us,
+            served: 0,
+        }
+    }
+
+    /// Whether nothing of a request has come, so that the connection may go without a word.
+    pub(super) fn is_idle(&self) -> bool {
+        self.input.is_empty() && self.arriving.is_none()
+    }
+}
+
+impl<A: Application> Connections<A> {
+    /// Bytes came on a connection that speaks HTTP.
+    pub(super) fn http_received(&mut self, id: ConnId, bytes: &[u8], turn: &mut Turn<'_>) {
+        let Some(http) = self.http(id) else {
+            return;
+        };
+        if http.is_idle() && http.served > 0 {
+            // The first byte of another request: its head has a deadline of its own.
+            http.deadline_us = turn.now.after_ms(limits::HEAD_MS);
+        }
+        http.input.extend_from_slice(bytes);
+        self.http_continue(id, turn);
+    }
+
+    /// Serves what has come, as far as the connection's output has room.
+    pub(super) fn http_continue(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let Some(http) = self.http(id) else {
+            return;
+        };
+        let mut input = std::mem::take(&mut http.input);
+        let mut used = 0;
+        let step = loop {
+            if turn.out.is_high(id) {
+                if let Some(conn) = self.conn(id) {
+                    conn.paused.set(Paused::BACKLOG);
+                }
+                break Step::More;
+            }
+            match self.http_step(id, &input, &mut used, turn) {
+                Step::Served => {}
+                step => break step,
+            }
+        };
+        input.drain(..used);
+        match step {
+            Step::Served | Step::More => self.http_await(id, input, turn.now),
+            Step::Finish => self.finish(id, turn),
+            Step::Upgraded(face, subscriber) => {
+                self.http_leave(id, face, subscriber, turn.now);
+                self.app.opened(id, face, turn);
+                if !input.is_empty() {
+                    self.ws_received(id, &mut input, turn);
+                }
+            }
+        }
+    }
+
+    /// Takes the next step: a head, a body, or an answer.
+    fn http_step(
+        &mut self,
+        id: ConnId,
+        input: &[u8],
+        used: &mut usize,
+        turn: &mut Turn<'_>,
+    ) -> Step<A::Face> {
+        let body_bytes_max = self.settings.body_bytes_max;
+        let Some(http) = self.http(id) else {
+            return Step::Finish;
+        };
+        if http.arriving.is_none() {
+            let rest = &input[*used..];
+            let end = match head::find_end(rest, &mut http.scanned) {
+                Ok(Some(end)) => end,
+                Ok(None) => return Step::More,
+                Err(status) => return self.http_refuse(id, status, turn),
+            };
+            http.scanned = 0;
+            *used += end;
+            let head = match head::parse(&rest[..end]) {
+                Ok(head) => head,
+                Err(status) => return self.http_refuse(id, status, turn),
+            };
+            if head.framing == Framing::Length(0) || http.admission != Admission::Granted {
+                return self.http_answer(id, &head, &[], turn);
+            }
+            let reader = match body::Reader::new(head.framing, body_bytes_max) {
+                Ok(reader) => reader,
+                Err(status) => return self.http_refuse(id, status, turn),
+            };
+            http.deadline_us = turn.now.after_ms(limits::BODY_MS);
+            http.arriving = Some((rest[..end].to_vec(), reader));
+            if head.expects_continue && rest.len() == end {
+                turn.out
+                    .lane(id)
+                    .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            }
+        }
+        self.http_body(id, input, used, turn)
+    }
+
+    /// Takes what has come of a body; answers the request when that is complete.
+    fn http_body(
+        &mut self,
+        id: ConnId,
+        input: &[u8],
+        used: &mut usize,
+        turn: &mut Turn<'_>,
+    ) -> Step<A::Face> {
+        let Some((_, reader)) = self.http(id).and_then(|http| http.arriving.as_mut()) else {
+            return Step::More;
+        };
+        match reader.feed(&input[*used..]) {
+            Ok(count) => *used += count,
+            Err(status) => return self.http_refuse(id, status, turn),
+        }
+        if !reader.is_done() {
+            return Step::More;
+        }
+        let Some((head, reader)) = self.http(id).and_then(|http| http.arriving.take()) else {
+            return Step::More;
+        };
+        match head::parse(&head) {
+            Ok(head) => self.http_answer(id, &head, reader.bytes(), turn),
+            Err(status) => self.http_refuse(id, status, turn),
+        }
+    }
+
+    /// Asks the application for the answer to a whole request, and writes it.
+    fn http_answer<'a>(
+        &mut self,
+        id: ConnId,
+        head: &'a Head<'a>,
+        body: &'a [u8],
+        turn: &mut Turn<'_>,
+    ) -> Step<A::Face> {
+        let Some(http) = self.http(id) else {
+            return Step::Finish;
+        };
+        http.served += 1;
+        http.deadline_us = turn.now.after_ms(limits::KEEP_ALIVE_MS);
+        let (peer, mut admission, served) = (http.peer, http.admission, http.served);
+        let client = self.door.client(peer, head);
+        // A proxy's connections count for nobody; the sockets that it opens count for whom it speaks for.
+        let mut subscriber = None;
+        if self.door.trusts(peer) && head.lists("upgrade", "websocket") {
+            let (counted, granted) = self.door.enter(client, turn.now.micros);
+            subscriber = Some(counted);
+            if admission == Admission::Granted {
+                admission = granted;
+            }
+        }
+        let request = Request {
+            conn: id,
+            head,
+            body,
+            client,
+            admission,
+        };
+        turn.stats.requests += 1;
+        match self.app.request(&request, turn) {
+            Reply::Open(face, key) => {
+                upgrade::accept(turn.out.lane(id), key);
+                Step::Upgraded(face, subscriber)
+            }
+            Reply::Respond(response) => {
+                if let Some(subscriber) = subscriber {
+                    self.door.leave(subscriber, turn.now.micros);
+                }
+                let closes = !head.keep_alive
+                    || served >= limits::REQUESTS_MAX
+                    || admission != Admission::Granted
+                    || self.drain.is_some();
+                self.http_respond(id, response, closes, Some(head), turn)
+            }
+        }
+    }
+
+    fn http_respond(
+        &mut self,
+        id: ConnId,
+        mut response: Response,
+        closes: bool,
+        head: Option<&Head<'_>>,
+        turn: &mut Turn<'_>,
+    ) -> Step<A::Face> {
+        if closes {
+            response = response.closing();
+        } else if head.is_some_and(|head| !head.is_http_11) {
+            response = response.with_field("Connection", "keep-alive");
+        }
+        let head_only = head.is_some_and(|head| head.method == Method::Head);
+        let date = self.date.text(turn.now);
+        response.write(turn.out.lane(id), date, head_only);
+        if response.closes() {
+            Step::Finish
+        } else {
+            Step::Served
+        }
+    }
+
+    /// Answers what is no proper request, and ends the connection: nobody can say where the next begins.
+    fn http_refuse(&mut self, id: ConnId, status: Status, turn: &mut Turn<'_>) -> Step<A::Face> {
+        turn.stats.refused(match status {
+            Status::BODY_TOO_LARGE => Refused::BodyTooLarge,
+            Status::HEADERS_TOO_LARGE => Refused::HeadTooLarge,
+            Status::TIMEOUT => Refused::Timeout,
+            _ => Refused::BadRequest,
+        });
+        self.http_respond(id, Response::refusal(status), true, None, turn)
+    }
+
+    /// The deadline has passed with a request half there, or none.
+    pub(super) fn http_expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if self.http(id).is_some_and(|http| !http.is_idle()) {
+            self.http_refuse(id, Status::TIMEOUT, turn);
+        }
+        self.finish(id, turn);
+    }
+
+    /// Keeps what has come of the next request, and sets the deadline for the rest.
+    fn http_await(&mut self, id: ConnId, input: Vec<u8>, now: Now) {
+        let Some(http) = self.http(id) else {
+            return;
+        };
+        let keep_alive_us = now.after_ms(limits::KEEP_ALIVE_MS);
+        if !input.is_empty() && http.arriving.is_none() && http.deadline_us == keep_alive_us {
+            // Something was served just now, and the next request has begun.
+            http.deadline_us = now.after_ms(limits::HEAD_MS);
+        }
+        http.input = input;
+        let deadline_us = http.deadline_us;
+        self.wheel.arm(id.index(), deadline_us);
+    }
+
+    /// Leaves the HTTP phase for the WebSocket one.
+    fn http_leave(&mut self, id: ConnId, face: A::Face, counted: Option<Subscriber>, now: Now) {
+        if let Some(conn) = self.conn(id) {
+            conn.phase = Phase::Ws(Ws::new(face, now));
+            conn.subscriber = conn.subscriber.or(counted);
+            self.wheel
+                .arm(id.index(), now.after_ms(limits::PING_CALM_MS));
+        }
+    }
+
+    fn http(&mut self, id: ConnId) -> Option<&mut Http> {
+        match self.conn(id).map(|conn| &mut conn.phase) {
+            Some(Phase::Http(http)) => Some(http),
+            _ => None,
+        }
+    }
+}
+
+/// Caches the Date field's text, which changes once a second.
+#[derive(Debug, Default)]
+pub(super) struct Date {
+    unix_s: u64,
+    text: String,
+}
+
+impl Date {
+    /// `now` as RFC 9110 section 5.6.7 writes it.
+    fn text(&mut self, now: Now) -> &str {
+        let unix_s = now.unix_ms / 1_000;
+        if self.unix_s != unix_s || self.text.is_empty() {
+            self.unix_s = unix_s;
+            let time = jiff::Timestamp::from_second(unix_s as i64).unwrap_or_default();
+            self.text = jiff::fmt::rfc2822::DateTimePrinter::new()
+                .timestamp_to_rfc9110_string(&time)
+                .unwrap_or_default();
+        }
+        &self.text
+    }
+}

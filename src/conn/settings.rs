@@ -1,0 +1,49 @@
+//! What an operator, or a test, may set about connections.
+
+use ipnet::IpNet;
+
+use crate::kernel::bucket::Rate;
+use crate::limits;
+use crate::wire::message::Appetite;
+
+/// The settings of [`super::Connections`].
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connections above which newcomers are told that the server is full.
+    pub connections_max: usize,
+    /// Connections of one address; 0 is any number.
+    pub connections_per_ip: u32,
+    /// New connections of one address.
+    pub connect_rate: Rate,
+    /// Frames of one WebSocket; beyond it reading pauses.
+    pub frame_rate: Rate,
+    /// What messages are taken.
+    pub appetite: Appetite,
+    /// Body bytes of one request.
+    pub body_bytes_max: usize,
+    /// Queued output at which a connection is given up, in bytes.
+    pub queue_bytes_max: usize,
+    /// Peers whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long it may take to see everybody off, in milliseconds.
+    pub drain_ms: u64,
+    /// What seeds the hash tables and the jitter.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connections_max: usize::MAX,
+            connections_per_ip: 0,
+            connect_rate: Rate::UNLIMITED,
+            frame_rate: Rate::UNLIMITED,
+            appetite: Appetite::default(),
+            body_bytes_max: limits::BODY_BYTES_MAX,
+            queue_bytes_max: limits::QUEUE_MAX_BYTES,
+            trusted_proxies: Vec::new(),
+            drain_ms: 10_000,
+            seed: 0,
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The table of connections and the events it takes.
+
+use std::net::IpAddr;
+
+use super::admission::Door;
+use super::application::{Application, Turn};
+use super::drain::Drain;
+use super::http::Http;
+use super::ws::Ws;
+use super::{Admission, Settings};
+use crate::kernel::addresses::Subscriber;
+use crate::kernel::effect::{Effect, SocketOp};
+use crate::kernel::id::ConnId;
+use crate::kernel::stats::CloseCause;
+use crate::kernel::wheel::Wheel;
+use crate::limits;
+use crate::wire::frame::{self, Kind};
+
+/// Reading rests while one of these is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Paused(u8);
+
+impl Paused {
+    /// What the peer feeds is over its high-water mark.
+    pub(super) const FEED: u8 = 1;
+    /// The peer's own output is over its high-water mark.
+    pub(super) const BACKLOG: u8 = 2;
+    /// The peer has spent its frame budget.
+    pub(super) const RATE: u8 = 4;
+
+    pub(super) fn set(&mut self, reason: u8) {
+        self.0 |= reason;
+    }
+
+    /// Takes `reason` away; whether reading may go on now and could not before.
+    pub(super) fn clear(&mut self, reason: u8) -> bool {
+        let was = self.0;
+        self.0 &= !reason;
+        was != 0 && self.0 == 0
+    }
+
+    pub(super) fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(super) fn has(self, reason: u8) -> bool {
+        self.0 & reason != 0
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Conn<F> {
+    pub(super) id: ConnId,
+    pub(super) phase: Phase<F>,
+    /// What this connection is counted under.
+    pub(super) subscriber: Option<Subscriber>,
+    /// When the output stopped moving, in milliseconds; 0 while it moves.
+    pub(super) stalled_ms: u32,
+    pub(super) paused: Paused,
+    /// Whether the output was over its high-water mark and is not below the low one yet.
+    pub(super) high: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Phase<F> {
+    /// Nobody is here.
+    Vacant,
+    /// It speaks HTTP.
+    Http(Box<Http>),
+    /// It speaks WebSocket.
+    Ws(Ws<F>),
+    /// What is queued goes out, and then it ends; the field says when it must have, in milliseconds, once
+    /// our FIN is sent, and is 0 before.
+    Closing(u32),
+}
+
+/// Every connection, and the application behind them. See the module [`super`].
+#[derive(Debug)]
+pub struct Connections<A: Application> {
+    /// The program behind the connections.
+    pub app: A,
+    pub(super) settings: Settings,
+    pub(super) conns: Vec<Conn<A::Face>>,
+    pub(super) wheel: Wheel,
+    pub(super) door: Door,
+    pub(super) drain: Option<Drain>,
+    pub(super) live: usize,
+    pub(super) fired: Vec<u32>,
+    pub(super) date: super::http::Date,
+}
+
+impl<A: Application> Connections<A> {
+    /// A table without connections.
+    pub fn new(app: A, settings: Settings) -> Self {
+        Self {
+            app,
+            door: Door::new(&settings),
+            settings,
+            conns: Vec::new(),
+            wheel: Wheel::default(),
+            drain: None,
+            live: 0,
+            fired: Vec::new(),
+            date: super::http::Date::default(),
+        }
+    }
+
+    /// How many connections there are, in any phase.
+    pub const fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Whether there is no connection.
+    pub const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Bytes of state that one connection costs in this table.
+    pub const fn conn_bytes() -> usize {
+        size_of::<Conn<A::Face>>()
+    }
+
+    /// A connection was accepted from `peer`.
+    pub fn accepted(&mut self, id: ConnId, peer: IpAddr, turn: &mut Turn<'_>) {
+        turn.out.open(id);
+        turn.stats.accepted += 1;
+        while self.conns.len() <= id.index() {
+            self.conns.push(Conn {
+                id: ConnId::new(0, 0),
+                phase: Phase::Vacant,
+                subscriber: None,
+                stalled_ms: 0,
+                paused: Paused::default(),
+                high: false,
+            });
+        }
+        self.live += 1;
+        let (subscriber, mut admission) = if self.door.trusts(peer) {
+            (None, Admission::Granted)
+        } else {
+            let (subscriber, admission) = self.door.enter(peer, turn.now.micros);
+            (Some(subscriber), admission)
+        };
+        let mut head_ms = limits::HEAD_MS;
+        if self.live > self.settings.connections_max {
+            admission = Admission::Full;
+            head_ms = limits::OVERFLOW_HEAD_MS;
+        }
+        let http = Http::new(peer, admission, turn.now.after_ms(head_ms));
+        self.wheel.arm(id.index(), http.deadline_us);
+        self.conns[id.index()] = Conn {
+            id,
+            phase: Phase::Http(Box::new(http)),
+            subscriber,
+            stalled_ms: 0,
+            paused: Paused::default(),
+            high: false,
+        };
+    }
+
+    /// Whether nothing should be read from `id` for now.
+    #[inline]
+    pub fn is_paused(&self, id: ConnId) -> bool {
+        self.conns
+            .get(id.index())
+            .is_some_and(|conn| conn.id == id && conn.paused.any())
+    }
+
+    /// These bytes came. They are unmasked in place.
+    #[inline]
+    pub fn received(&mut self, id: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
+        turn.stats.bytes_in += bytes.len() as u64;
+        match self.conn(id).map(|conn| &conn.phase) {
+            Some(Phase::Ws(_)) => self.ws_received(id, bytes, turn),
+            Some(Phase::Http(_)) => self.http_received(id, bytes, turn),
+            Some(Phase::Closing(_) | Phase::Vacant) | None => {}
+        }
+    }
+
+    /// The peer sent FIN: no more bytes will come.
+    pub fn ended(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        match self.conn(id).map(|conn| &conn.phase) {
+            Some(Phase::Http(_)) => self.finish(id, turn),
+            Some(Phase::Ws(_)) => self.forsake(id, CloseCause::Gone, turn),
+            _ => {}
+        }
+    }
+
+    /// The socket failed: nothing can be read or written any more.
+    pub fn broke(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
+        self.forsake(id, cause, turn);
+    }
+
+    /// Output was written, or could not be. `was_high` says whether it was over the high-water mark before,
+    /// `moved` whether any was written. Need not be called when all of a short queue was written at once.
+    pub fn flushed(&mut self, id: ConnId, was_high: bool, moved: bool, turn: &mut Turn<'_>) {
+        let queued = turn.out.queued(id);
+        let queue_bytes_max = self.settings.queue_bytes_max;
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        conn.high |= was_high;
+        if queued == 0 {
+            conn.stalled_ms = 0;
+        } else {
+            if moved || conn.stalled_ms == 0 {
+                conn.stalled_ms = millis(turn.now.micros);
+            }
+            if queued > queue_bytes_max {
+                return self.forsake(id, CloseCause::TooSlow, turn);
+            }
+            let due = turn.now.after_ms(limits::WRITE_STALL_MS);
+            self.wheel.arm_sooner(id.index(), due);
+        }
+        if queued <= limits::QUEUE_LOW_BYTES {
+            self.drained(id, turn);
+        }
+    }
+
+    /// Everything is written and our FIN is sent.
+    pub fn finished(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if let Some(conn) = self.conn(id)
+            && matches!(conn.phase, Phase::Closing(_))
+        {
+            let due = turn.now.after_ms(limits::LINGER_MS);
+            conn.phase = Phase::Closing(millis(due));
+            self.wheel.arm_sooner(id.index(), due);
+        }
+    }
+
+    /// The socket is closed and its slot free: forgets the connection.
+    pub fn buried(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        debug_assert!(!matches!(conn.phase, Phase::Ws(_)));
+        conn.phase = Phase::Vacant;
+        conn.id = ConnId::new(id.index() as u32, 0);
+        if let Some(subscriber) = conn.subscriber.take() {
+            self.door.leave(subscriber, turn.now.micros);
+        }
+        self.wheel.disarm(id.index());
+        turn.out.shut(id);
+        self.live -= 1;
+    }
+
+    /// Performs what the services decided, and what follows from that.
+    pub fn perform(&mut self, turn: &mut Turn<'_>) {
+        let mut next = 0;
+        while let Some(effect) = turn.out.effects.get(next).copied() {
+            next += 1;
+            self.perform_one(effect, turn);
+        }
+        turn.out.effects.clear();
+    }
+
+    fn perform_one(&mut self, effect: Effect, turn: &mut Turn<'_>) {
+        match effect {
+            Effect::Close {
+                conn,
+                code,
+                reason,
+                cause,
+            } => self.hang_up(conn, code, reason, cause, turn),
+            Effect::Pause(id) => {
+                if let Some(conn) = self.conn(id) {
+                    conn.paused.set(Paused::FEED);
+                }
+            }
+            Effect::Resume(id) => self.unpause(id, Paused::FEED, turn),
+            Effect::Pace(id, brisk) => self.pace(id, brisk, turn),
+        }
+    }
+
+    /// The output of `id` has gone below its low-water mark, after it was over the high one.
+    fn drained(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        if !std::mem::take(&mut conn.high) {
+            return;
+        }
+        let face = match &conn.phase {
+            Phase::Ws(ws) => Some(ws.face),
+            _ => None,
+        };
+        self.unpause(id, Paused::BACKLOG, turn);
+        match face {
+            Some(face) => self.app.drained(id, face, turn),
+            None => self.http_continue(id, turn),
+        }
+    }
+
+    /// Takes one reason away for which reading from `id` rests.
+    pub(super) fn unpause(&mut self, id: ConnId, reason: u8, turn: &mut Turn<'_>) {
+        if let Some(conn) = self.conn(id)
+            && conn.paused.clear(reason)
+        {
+            turn.out.read(id);
+        }
+    }
+
+    /// Ends a WebSocket whose peer said goodbye without a status code.
+    pub(super) fn hang_up_bare(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if self.leave_ws(id, CloseCause::Client, turn) {
+            frame::write(turn.out.lane(id), Kind::Close, b"");
+            self.finish(id, turn);
+        }
+    }
+
+    /// Ends a WebSocket with a Close frame.
+    pub(super) fn hang_up(
+        &mut self,
+        id: ConnId,
+        code: u16,
+        reason: &str,
+        cause: CloseCause,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.leave_ws(id, cause, turn) {
+            frame::write_close(turn.out.lane(id), code, reason);
+            self.finish(id, turn);
+        }
+    }
+
+    /// Ends a connection whose socket is of no use any more.
+    pub(super) fn forsake(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
+        self.leave_ws(id, cause, turn);
+        if let Some(conn) = self.conn(id) {
+            conn.phase = Phase::Closing(0);
+            turn.out.socket_ops.push(SocketOp::Drop(id));
+        }
+    }
+
+    /// Flushes what is queued and ends the connection.
+    pub(super) fn finish(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if let Some(conn) = self.conn(id) {
+            conn.phase = Phase::Closing(0);
+            conn.paused = Paused::default();
+            turn.out.socket_ops.push(SocketOp::Finish(id));
+            self.wheel
+                .arm(id.index(), turn.now.after_ms(limits::WRITE_STALL_MS));
+        }
+    }
+
+    /// Takes the WebSocket, if `id` is one, out of everything in this very turn.
+    fn leave_ws(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) -> bool {
+        let Some(conn) = self.conn(id) else {
+            return false;
+        };
+        let Phase::Ws(ws) = &conn.phase else {
+            return false;
+        };
+        let face = ws.face;
+        conn.phase = Phase::Closing(0);
+        turn.stats.closed(cause);
+        self.app.closed(id, face, cause, turn);
+        true
+    }
+
+    pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn<A::Face>> {
+        self.conns.get_mut(id.index()).filter(|conn| conn.id == id)
+    }
+}
+
+/// Monotonic milliseconds, as connections keep them: enough for 49 days between two looks.
+pub(super) const fn millis(micros: u64) -> u32 {
+    (micros / 1_000) as u32
+}

@@ -1,0 +1,191 @@
+//! The WebSocket phase: messages to the application, control frames answered here.
+
+use super::application::{Application, Turn};
+use super::table::{Connections, Paused, Phase, millis};
+use crate::kernel::bucket::{Bucket, Rate};
+use crate::kernel::id::ConnId;
+use crate::kernel::stats::CloseCause;
+use crate::kernel::time::Now;
+use crate::limits;
+use crate::wire::frame::{self, Kind, Refusal};
+use crate::wire::message::{Decoder, Message};
+
+/// The state of a connection that speaks WebSocket.
+#[derive(Debug)]
+pub(super) struct Ws<F> {
+    pub(super) decoder: Decoder,
+    pub(super) frames: Bucket,
+    pings: Bucket,
+    /// When the peer was last heard, in milliseconds.
+    pub(super) heard_ms: u32,
+    /// When it was last pinged without being heard since, in milliseconds; 0 if it was not.
+    pub(super) pinged_ms: u32,
+    /// When the message began that is still arriving, in milliseconds; 0 if none is.
+    pub(super) amid_ms: u32,
+    pub(super) face: F,
+    /// Whether it is in a conversation, and pinged more often.
+    pub(super) brisk: bool,
+}
+
+impl<F> Ws<F> {
+    pub(super) fn new(face: F, now: Now) -> Self {
+        Self {
+            decoder: Decoder::default(),
+            frames: Bucket::default(),
+            pings: Bucket::default(),
+            heard_ms: millis(now.micros),
+            pinged_ms: 0,
+            amid_ms: 0,
+            face,
+            brisk: false,
+        }
+    }
+
+    pub(super) const fn ping_ms(&self) -> u64 {
+        if self.brisk {
+            limits::PING_BRISK_MS
+        } else {
+            limits::PING_CALM_MS
+        }
+    }
+}
+
+/// What a control frame asks for.
+enum Control {
+    Nothing,
+    Refuse(Refusal),
+    Close(Option<u16>),
+}
+
+impl<A: Application> Connections<A> {
+    /// Bytes came on a connection that speaks WebSocket.
+    pub(super) fn ws_received(&mut self, id: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
+        let mut at = 0;
+        let mut pongs = 0;
+        let mut late_ping: Option<([u8; 125], usize)> = None;
+        let mut debt_us = 0;
+        let frame_rate = self.settings.frame_rate;
+        loop {
+            // Looked up afresh each time: what the application did may have ended the connection.
+            let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+                return;
+            };
+            let Phase::Ws(ws) = &mut conn.phase else {
+                return;
+            };
+            let message = match ws.decoder.next(bytes, &mut at, &self.settings.appetite) {
+                Ok(Some(message)) => message,
+                Ok(None) => break,
+                Err(refusal) => return self.ws_refuse(id, refusal, turn),
+            };
+            debt_us = ws.frames.charge(frame_rate, turn.now.micros);
+            let control = match message {
+                Message::Text(_) | Message::Binary(_) => {
+                    turn.stats.messages_in += 1;
+                    self.app.said(id, ws.face, message, turn);
+                    Control::Nothing
+                }
+                Message::Ping(payload) => {
+                    pongs += 1;
+                    answer_ping(&mut ws.pings, payload, pongs, &mut late_ping, id, turn)
+                }
+                Message::Pong(_) => Control::Nothing,
+                Message::Close(code, _) => Control::Close(code),
+            };
+            match control {
+                Control::Nothing => {}
+                Control::Refuse(refusal) => return self.ws_refuse(id, refusal, turn),
+                Control::Close(code) => return self.ws_closed(id, code, turn),
+            }
+            if !turn.out.effects.is_empty() {
+                self.perform(turn);
+            }
+        }
+        if let Some((payload, len)) = late_ping {
+            frame::write(turn.out.lane(id), Kind::Pong, &payload[..len]);
+        }
+        self.ws_heard(id, debt_us, turn);
+    }
+
+    /// What follows from having heard the peer: it lives; it may have begun a message; it may have to wait.
+    #[inline]
+    fn ws_heard(&mut self, id: ConnId, debt_us: u64, turn: &mut Turn<'_>) {
+        let high = turn.out.is_high(id);
+        let Some(conn) = self.conns.get_mut(id.index()) else {
+            return;
+        };
+        let Phase::Ws(ws) = &mut conn.phase else {
+            return;
+        };
+        let now_ms = millis(turn.now.micros);
+        ws.heard_ms = now_ms;
+        ws.pinged_ms = 0;
+        if ws.decoder.is_amid() {
+            if ws.amid_ms == 0 {
+                ws.amid_ms = now_ms.max(1);
+                let due = turn.now.after_ms(limits::MESSAGE_MS);
+                self.wheel.arm_sooner(id.index(), due);
+            }
+        } else {
+            ws.amid_ms = 0;
+        }
+        if high {
+            conn.paused.set(Paused::BACKLOG);
+        }
+        if debt_us > 0 {
+            conn.paused.set(Paused::RATE);
+            self.wheel.arm_sooner(id.index(), turn.now.micros + debt_us);
+        }
+    }
+
+    /// The peer said goodbye: says it back, and ends.
+    fn ws_closed(&mut self, id: ConnId, code: Option<u16>, turn: &mut Turn<'_>) {
+        match code {
+            Some(code) => self.hang_up(id, code, "", CloseCause::Client, turn),
+            None => self.hang_up_bare(id, turn),
+        }
+        self.perform(turn);
+    }
+
+    fn ws_refuse(&mut self, id: ConnId, refusal: Refusal, turn: &mut Turn<'_>) {
+        self.hang_up(id, refusal.code, refusal.reason, refusal.cause, turn);
+        self.perform(turn);
+    }
+
+    /// Sets how often a silent peer is pinged.
+    pub(super) fn pace(&mut self, id: ConnId, brisk: bool, turn: &mut Turn<'_>) {
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        if let Phase::Ws(ws) = &mut conn.phase {
+            ws.brisk = brisk;
+            if brisk {
+                let due = turn.now.after_ms(limits::PING_BRISK_MS);
+                self.wheel.arm_sooner(id.index(), due);
+            }
+        }
+    }
+}
+
+/// Answers a ping at once while there are few, and only the newest when there are many.
+fn answer_ping(
+    budget: &mut Bucket,
+    payload: &[u8],
+    pongs: u32,
+    late: &mut Option<([u8; 125], usize)>,
+    id: ConnId,
+    turn: &mut Turn<'_>,
+) -> Control {
+    let rate = Rate::new(limits::PINGS_PER_SECOND, limits::PINGS_BURST);
+    if budget.take(rate, turn.now.micros).is_err() {
+        return Control::Refuse(Refusal::policy("too many pings"));
+    }
+    if pongs <= limits::PONGS_PER_READ {
+        frame::write(turn.out.lane(id), Kind::Pong, payload);
+    } else {
+        let mut copy = [0; 125];
+        copy[..payload.len()].copy_from_slice(payload);
+        *late = Some((copy, payload.len()));
+    }
+    Control::Nothing
+}

@@ -1,0 +1,121 @@
+//! Budgets: the generic cell rate algorithm (ITU-T I.371) in one word per budget.
+
+/// How fast something may happen: a steady rate and how much may come at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Microseconds that one unit costs; 0 means there is no limit.
+    interval_us: u64,
+    /// How far ahead of the clock the budget may be spent, in microseconds.
+    tolerance_us: u64,
+}
+
+impl Rate {
+    /// No limit.
+    pub const UNLIMITED: Self = Self {
+        interval_us: 0,
+        tolerance_us: 0,
+    };
+
+    /// `per_second` units a second in the long run, `burst` units at once. A rate of 0 is no limit.
+    pub fn new(per_second: f64, burst: u32) -> Self {
+        if per_second <= 0.0 {
+            return Self::UNLIMITED;
+        }
+        let interval_us = ((1e6 / per_second) as u64).max(1);
+        Self {
+            interval_us,
+            tolerance_us: interval_us.saturating_mul(u64::from(burst.max(1)) - 1),
+        }
+    }
+
+    /// Whether this rate never refuses.
+    pub const fn is_unlimited(self) -> bool {
+        self.interval_us == 0
+    }
+}
+
+/// What is left of a budget: the theoretical arrival time of the next unit, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket(u64);
+
+impl Bucket {
+    /// Spends one unit, or says in how many microseconds one will be there (and spends nothing).
+    pub fn take(&mut self, rate: Rate, now_us: u64) -> Result<(), u64> {
+        if rate.is_unlimited() {
+            return Ok(());
+        }
+        let due = self.0.max(now_us);
+        let ahead = due - now_us;
+        if ahead > rate.tolerance_us {
+            return Err(ahead - rate.tolerance_us);
+        }
+        self.0 = due + rate.interval_us;
+        Ok(())
+    }
+
+    /// Spends one unit in any case, on credit if need be, and says in how many microseconds the
+    /// budget is in order again: 0 when it is.
+    #[inline]
+    pub fn charge(&mut self, rate: Rate, now_us: u64) -> u64 {
+        if rate.is_unlimited() {
+            return 0;
+        }
+        let due = self.0.max(now_us).saturating_add(rate.interval_us);
+        self.0 = due;
+        // In order, as long as this unit was within the burst.
+        (due - now_us).saturating_sub(rate.tolerance_us + rate.interval_us)
+    }
+
+    /// In how many microseconds one unit can be taken: 0 when it can be now.
+    pub const fn wait(self, rate: Rate, now_us: u64) -> u64 {
+        self.0
+            .saturating_sub(now_us)
+            .saturating_sub(rate.tolerance_us)
+    }
+
+    /// Whether nothing of the budget is in use, so that forgetting it changes nothing.
+    pub const fn is_full(self, now_us: u64) -> bool {
+        self.0 <= now_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_then_the_steady_rate() {
+        let rate = Rate::new(5.0, 20);
+        let mut bucket = Bucket::default();
+        let start = 1_000_000;
+        for _ in 0..20 {
+            assert_eq!(bucket.take(rate, start), Ok(()));
+        }
+        assert_eq!(bucket.take(rate, start), Err(200_000));
+        assert_eq!(bucket.take(rate, start + 199_999), Err(1));
+        assert_eq!(bucket.take(rate, start + 200_000), Ok(()));
+        assert!(bucket.take(rate, start + 200_000).is_err());
+    }
+
+    #[test]
+    fn a_charge_beyond_the_burst_is_a_debt_that_time_repays() {
+        let rate = Rate::new(100.0, 10);
+        let mut bucket = Bucket::default();
+        for _ in 0..10 {
+            assert_eq!(bucket.charge(rate, 0), 0);
+        }
+        assert_eq!(bucket.charge(rate, 0), 10_000);
+        assert_eq!(bucket.charge(rate, 0), 20_000);
+        assert_eq!(bucket.take(rate, 20_000), Err(10_000));
+        assert_eq!(bucket.take(rate, 30_000), Ok(()));
+    }
+
+    #[test]
+    fn zero_means_no_limit() {
+        let mut bucket = Bucket::default();
+        for _ in 0..1_000 {
+            assert_eq!(bucket.take(Rate::new(0.0, 1), 0), Ok(()));
+            assert_eq!(bucket.charge(Rate::UNLIMITED, 0), 0);
+        }
+    }
+}

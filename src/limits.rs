@@ -1,0 +1,117 @@
+//! Every fixed limit in one place, and the relations between them that the code relies on.
+//!
+//! Units come last in the names. What an operator may change is a key of [`crate::config`]; what stands
+//! here holds whatever the configuration says.
+
+/// Bytes read from one socket in one turn, the size of the loop's one receive buffer.
+pub const READ_BYTES: usize = 16 * 1024;
+/// Connections accepted in one turn.
+pub const ACCEPTS_PER_TURN: usize = 256;
+/// Length of the kernel's queue of connections that wait to be accepted.
+pub const LISTEN_BACKLOG: i32 = 4096;
+/// How long accepting rests after the process ran out of descriptors, in milliseconds.
+pub const ACCEPT_REST_MS: u64 = 100;
+/// Descriptors held back from chats: for the listeners, the store, and to tell people that it is full.
+pub const RESERVED_DESCRIPTORS: usize = 64;
+/// Connections above `max_connections` that are let in only to be told so.
+pub const OVERFLOW_CONNECTIONS: usize = 32;
+/// Ceiling of the kernel's send buffer per socket, in bytes (the kernel doubles it).
+pub const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// How long the kernel retries unacknowledged data before it gives a peer up, in milliseconds.
+pub const TCP_USER_TIMEOUT_MS: u64 = 30_000;
+
+/// Queued output above which the senders of a connection are paused, in bytes.
+pub const QUEUE_HIGH_BYTES: usize = 64 * 1024;
+/// Queued output below which they are resumed, in bytes.
+pub const QUEUE_LOW_BYTES: usize = 16 * 1024;
+/// Queued output at which a connection is given up as too slow, in bytes.
+pub const QUEUE_MAX_BYTES: usize = 256 * 1024;
+/// How long queued output may make no progress, in milliseconds.
+pub const WRITE_STALL_MS: u64 = 10_000;
+/// Output buffers kept for reuse, and the largest that is.
+pub const SPARE_BUFFERS_MAX: usize = 1024;
+/// Capacity above which an emptied output buffer is freed instead of kept, in bytes.
+pub const SPARE_BUFFER_BYTES_MAX: usize = 8 * 1024;
+
+/// A request's head, in bytes.
+pub const HEAD_BYTES_MAX: usize = 8 * 1024;
+/// Header fields in a request's head.
+pub const HEAD_FIELDS_MAX: usize = 64;
+/// Time for a request's head, from accepting or from its first byte, in milliseconds.
+pub const HEAD_MS: u64 = 10_000;
+/// Time for the head on a connection that is only let in to be told that the server is full.
+pub const OVERFLOW_HEAD_MS: u64 = 1_000;
+/// Time for a request's body, in milliseconds.
+pub const BODY_MS: u64 = 15_000;
+/// A request's body, in bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long an idle connection is kept for another request, in milliseconds.
+pub const KEEP_ALIVE_MS: u64 = 15_000;
+/// Requests served on one connection.
+pub const REQUESTS_MAX: u16 = 1_000;
+/// How long a closed connection may take to finish, in milliseconds.
+pub const LINGER_MS: u64 = 2_000;
+/// What a closed connection may still send, in bytes.
+pub const LINGER_BYTES: usize = 64 * 1024;
+
+/// A WebSocket message, in bytes.
+pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024;
+/// Frames that one message may come in.
+pub const FRAGMENTS_MAX: u32 = 32;
+/// Time from a message's first byte to its last, in milliseconds.
+pub const MESSAGE_MS: u64 = 10_000;
+/// Ping interval of a silent connection, in milliseconds.
+pub const PING_CALM_MS: u64 = 25_000;
+/// Ping interval of a silent connection in a conversation, in milliseconds.
+pub const PING_BRISK_MS: u64 = 10_000;
+/// How long a pong may take, in milliseconds.
+pub const PONG_MS: u64 = 8_000;
+/// Pings answered a second, and at once, before the connection is closed.
+pub const PINGS_PER_SECOND: f64 = 10.0;
+/// Pings that may come at once.
+pub const PINGS_BURST: u32 = 20;
+/// Pings answered one by one in one read; of the rest only the newest is.
+pub const PONGS_PER_READ: u32 = 16;
+
+/// A chat message, in Unicode code points.
+pub const TEXT_CHARS_MAX: usize = 2_000;
+/// A client's own message id (`cid`), in bytes.
+pub const CID_BYTES_MAX: usize = 128;
+/// Interests a person may name.
+pub const INTERESTS_MAX: usize = 10;
+/// One interest, in Unicode code points.
+pub const INTEREST_CHARS_MAX: usize = 24;
+/// A language tag, in bytes (RFC 5646 section 4.4.1 asks for 35).
+pub const LANGUAGE_BYTES_MAX: usize = 35;
+/// Partners remembered so as not to meet them again at once.
+pub const RECENT_PARTNERS_MAX: usize = 8;
+/// How long they are remembered, in milliseconds.
+pub const RECENT_PARTNER_MS: u64 = 600_000;
+/// Waiting people looked at in one queue before the rest of it is left for later.
+pub const PROBE_DEPTH: usize = 16;
+/// Shortest time between two typing notices that are relayed, in milliseconds.
+pub const TYPING_MS: u64 = 1_000;
+/// Pause before somebody who wants to be matched by itself is queued again, in milliseconds.
+pub const AUTO_REQUEUE_MS: u64 = 3_000;
+/// Signalling messages a second and at once.
+pub const SIGNALS_PER_SECOND: f64 = 30.0;
+/// Signalling messages that may come at once.
+pub const SIGNALS_BURST: u32 = 100;
+
+/// Addresses whose use is remembered.
+pub const ADDRESSES_MAX: usize = 100_000;
+/// Letters from other threads that may wait for the loop.
+pub const MAILBOX_LETTERS: usize = 1024;
+
+// One read expands at most about eightfold (a forty-byte frame becomes a message of some 300 bytes), so a
+// lane that was just under its high-water mark stays below the maximum even if its sender is paused only
+// after the read.
+const _: () = assert!(QUEUE_HIGH_BYTES + 8 * READ_BYTES < QUEUE_MAX_BYTES);
+const _: () = assert!(QUEUE_LOW_BYTES < QUEUE_HIGH_BYTES);
+const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES);
+const _: () = assert!(OVERFLOW_CONNECTIONS < RESERVED_DESCRIPTORS);
+const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
+const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
+const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
+const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);
+const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 < MESSAGE_BYTES_MAX as usize);

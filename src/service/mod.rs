@@ -1,0 +1,6 @@
+//! Pure policy: what the server does for people. One module for each service; siblings never know of each
+//! other, and what they share is a table in [`crate::kernel`] or a codec in [`crate::wire`].
+
+pub mod ops;
+pub mod stranger;
+pub mod web;

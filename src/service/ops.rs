@@ -1,0 +1,248 @@
+//! What operators ask: is it alive, is it ready, what does it do (`/health`, `/readyz`, `/metrics`).
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::kernel::lobby::Census;
+use crate::kernel::stats::{CloseCause, Histogram, Refused, Stats};
+use crate::wire::response::{Response, Status};
+
+/// `/health`: the process runs its loop.
+pub fn health() -> Response {
+    Response::json(Status::OK, &br#"{"status":"ok"}"#[..])
+}
+
+/// `/readyz`: whether new people should be sent here.
+pub fn readiness(draining: bool) -> Response {
+    if draining {
+        Response::error(Status::UNAVAILABLE, "draining").with_retry_after_ms(5_000)
+    } else {
+        Response::json(Status::OK, &br#"{"status":"ok"}"#[..])
+    }
+}
+
+/// What the gauges show, read from live state at the moment of asking.
+#[derive(Clone, Debug, Default)]
+pub struct Gauges {
+    /// Connections of any kind.
+    pub connections: usize,
+    /// People connected to the stranger chat.
+    pub online: usize,
+    /// People who wait and conversations, by mode.
+    pub census: Vec<(&'static str, Census)>,
+    /// Bytes that wait to be written.
+    pub queued_bytes: usize,
+}
+
+/// `/metrics`: everything there is to count, in the OpenMetrics text format.
+pub fn metrics(stats: &Stats, gauges: Gauges) -> Response {
+    let mut registry = Registry::with_prefix("passerby");
+    registry.register_collector(Box::new(Snapshot {
+        stats: stats.clone(),
+        gauges,
+    }));
+    let mut text = String::new();
+    match prometheus_client::encoding::text::encode(&mut text, &registry) {
+        Ok(()) => Response::new(Status::OK).with_body(
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            text.into_bytes(),
+        ),
+        Err(_) => Response::refusal(Status::INTERNAL),
+    }
+}
+
+#[derive(Debug)]
+struct Snapshot {
+    stats: Stats,
+    gauges: Gauges,
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        self.encode_gauges(&mut encoder)?;
+        self.encode_counters(&mut encoder)?;
+        self.encode_causes(&mut encoder)?;
+        histogram(
+            &mut encoder,
+            "match_wait",
+            "How long people waited for a partner",
+            &self.stats.match_wait_ms,
+            1e3,
+        )?;
+        histogram(
+            &mut encoder,
+            "turn",
+            "How long turns of the loop took",
+            &self.stats.turn_us,
+            1e6,
+        )
+    }
+}
+
+impl Snapshot {
+    fn encode_gauges(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let gauges = &self.gauges;
+        for (name, help, value) in [
+            ("connections", "Connections of any kind", gauges.connections),
+            (
+                "online",
+                "People connected to the stranger chat",
+                gauges.online,
+            ),
+            (
+                "queued_bytes",
+                "Bytes that wait to be written",
+                gauges.queued_bytes,
+            ),
+        ] {
+            let gauge = ConstGauge::new(value as u64);
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
+        let searching = |census: &Census| census.searching;
+        let help = "People who wait for a partner";
+        by_mode(encoder, "searching", help, &gauges.census, searching)?;
+        let pairs = |census: &Census| census.pairs;
+        by_mode(encoder, "pairs", "Conversations", &gauges.census, pairs)
+    }
+
+    fn encode_counters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let stats = &self.stats;
+        for (name, help, value) in [
+            ("accepted", "Connections accepted", stats.accepted),
+            ("bytes_in", "Bytes read", stats.bytes_in),
+            ("bytes_out", "Bytes written", stats.bytes_out),
+            ("requests", "HTTP requests", stats.requests),
+            (
+                "messages_in",
+                "WebSocket messages received",
+                stats.messages_in,
+            ),
+            (
+                "messages_relayed",
+                "Chat messages passed on to a partner",
+                stats.messages_relayed,
+            ),
+            ("pairs_made", "Pairs made", stats.pairs_made),
+            (
+                "overflows",
+                "Letters dropped because a queue was full",
+                stats.overflows,
+            ),
+            (
+                "accept_rests",
+                "Times that accepting rested for want of descriptors",
+                stats.accept_rests,
+            ),
+            ("panics", "Handlers that panicked", stats.panics),
+        ] {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        Ok(())
+    }
+
+    fn encode_causes(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "WebSocket connections that ended, by cause";
+        let mut metric = encoder.encode_descriptor("closes", help, None, MetricType::Counter)?;
+        for cause in CloseCause::ALL {
+            let labels = [("cause", cause.label())];
+            ConstCounter::new(self.stats.closes(*cause)).encode(metric.encode_family(&labels)?)?;
+        }
+        let help = "Requests and commands refused, by cause";
+        let mut metric = encoder.encode_descriptor("refusals", help, None, MetricType::Counter)?;
+        for cause in Refused::ALL {
+            let labels = [("cause", cause.label())];
+            ConstCounter::new(self.stats.refusals(*cause))
+                .encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Encodes a gauge for each mode.
+fn by_mode(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    census: &[(&'static str, Census)],
+    count: impl Fn(&Census) -> usize,
+) -> fmt::Result {
+    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (mode, census) in census {
+        let labels = [("mode", *mode)];
+        ConstGauge::new(count(census) as u64).encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// Encodes a histogram of small units as seconds; `per_second` is how many of its units a second has.
+fn histogram<const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    histogram: &Histogram<N>,
+    per_second: f64,
+) -> fmt::Result {
+    let bounded: u64 = histogram.buckets.iter().sum();
+    let mut buckets: Vec<(f64, u64)> = histogram
+        .bounds
+        .iter()
+        .zip(histogram.buckets)
+        .map(|(bound, count)| (*bound as f64 / per_second, count))
+        .collect();
+    buckets.push((f64::INFINITY, histogram.count - bounded));
+    encoder
+        .encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?
+        .encode_histogram::<NoLabelSet>(
+            histogram.sum as f64 / per_second,
+            histogram.count,
+            &buckets,
+            None,
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_what_was_counted() {
+        let mut stats = Stats::default();
+        stats.messages_relayed = 7;
+        stats.closed(CloseCause::NoPong);
+        stats.match_wait_ms.record(2);
+        stats.match_wait_ms.record(10_000_000);
+        let gauges = Gauges {
+            connections: 3,
+            census: vec![(
+                "text",
+                Census {
+                    searching: 1,
+                    pairs: 2,
+                },
+            )],
+            ..Gauges::default()
+        };
+        let response = metrics(&stats, gauges);
+        let text = String::from_utf8_lossy(response.body());
+        for line in [
+            "passerby_connections 3",
+            "passerby_pairs{mode=\"text\"} 2",
+            "passerby_searching{mode=\"text\"} 1",
+            "passerby_messages_relayed_total 7",
+            "passerby_closes_total{cause=\"no_pong\"} 1",
+            "passerby_match_wait_seconds_bucket{le=\"0.01\"} 1",
+            "passerby_match_wait_seconds_bucket{le=\"+Inf\"} 2",
+            "passerby_match_wait_seconds_count 2",
+            "# EOF",
+        ] {
+            assert!(text.contains(line), "{line} in:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What the service knows of one connection.
+
+use uuid::Uuid;
+
+use crate::kernel::bucket::Bucket;
+use crate::kernel::id::ConnId;
+use crate::kernel::lobby::Mode;
+use crate::kernel::names::NameId;
+use crate::kernel::recent::{Person, Recent};
+
+/// How a client and the server talk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// JSON both ways.
+    #[default]
+    Json,
+    /// Plain lines both ways, for people at a terminal.
+    Text,
+}
+
+/// How a connection begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Opening {
+    /// Whether it is queued by itself, at first and after each conversation.
+    pub auto: bool,
+    /// How it talks.
+    pub format: Format,
+}
+
+/// One connection to this face.
+#[derive(Debug)]
+pub(super) struct Client {
+    /// Who this is; generation 0 when nobody is.
+    pub(super) conn: ConnId,
+    /// How partners see this person. Not a credential.
+    pub(super) user: Uuid,
+    /// The conversation, while there is one.
+    pub(super) pair: Uuid,
+    /// What was asked for last, if it was anything in particular.
+    pub(super) wish: Option<Box<Wish>>,
+    /// Whom this person met.
+    pub(super) recent: Option<Box<Recent>>,
+    /// Since when this person waits, in monotonic microseconds.
+    pub(super) since_us: u64,
+    pub(super) messages: Bucket,
+    pub(super) skips: Bucket,
+    pub(super) signals: Bucket,
+    /// Until when no typing notice is relayed, in monotonic microseconds.
+    pub(super) typing_us: u64,
+    pub(super) mode: Mode,
+    pub(super) format: Format,
+    pub(super) auto: bool,
+    /// Whether reading from this person rests because the partner is slow.
+    pub(super) held: bool,
+    /// Whether the search is open to everyone by now.
+    pub(super) widened: bool,
+}
+
+/// Whom somebody would like to meet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// Interests, by number, with the spelling in which this person wrote them.
+    pub(super) interests: Vec<(NameId, Box<str>)>,
+    pub(super) language: Option<NameId>,
+    /// Whether anyone will do after a while.
+    pub(super) anyone: bool,
+}
+
+impl Client {
+    pub(super) fn new(conn: ConnId, user: Uuid, opening: Opening) -> Self {
+        Self {
+            conn,
+            user,
+            pair: Uuid::nil(),
+            wish: None,
+            recent: None,
+            since_us: 0,
+            messages: Bucket::default(),
+            skips: Bucket::default(),
+            signals: Bucket::default(),
+            typing_us: 0,
+            mode: Mode::Text,
+            format: opening.format,
+            auto: opening.auto,
+            held: false,
+            widened: false,
+        }
+    }
+
+    pub(super) fn vacant() -> Self {
+        Self::new(ConnId::new(0, 0), Uuid::nil(), Opening::default())
+    }
+
+    /// Who this is to the matcher.
+    pub(super) fn person(&self) -> Person {
+        self.user.as_u128()
+    }
+
+    /// Whether this person met `person` lately.
+    pub(super) fn knows(&self, person: Person, now_us: u64) -> bool {
+        self.recent
+            .as_ref()
+            .is_some_and(|recent| recent.knows(person, now_us))
+    }
+
+    /// Whether the search is limited to shared interests or a language, for now.
+    pub(super) fn interests(&self) -> &[(NameId, Box<str>)] {
+        self.wish
+            .as_ref()
+            .map_or(&[], |wish| wish.interests.as_slice())
+    }
+
+    pub(super) fn language(&self) -> Option<NameId> {
+        self.wish.as_ref().and_then(|wish| wish.language)
+    }
+
+    /// Whether time makes this person less choosy.
+    pub(super) fn widens(&self) -> bool {
+        self.wish.as_ref().is_some_and(|wish| {
+            wish.anyone && (!wish.interests.is_empty() || wish.language.is_some())
+        })
+    }
+}

@@ -1,0 +1,374 @@
+//! What a client may ask for, parsed from JSON: once parsed, a command is known to be well-formed.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::kernel::lobby::Mode;
+use crate::limits;
+use crate::wire::json::{NotText, RawText};
+
+/// A well-formed command.
+#[derive(Debug)]
+pub(super) enum Command<'t> {
+    Find(Wish<'t>),
+    Next(Wish<'t>),
+    Say {
+        text: RawText<'t>,
+        /// The client's own id for the message, as it stood there, with quotes.
+        cid: Option<&'t str>,
+    },
+    Stop,
+    Typing(bool),
+    Signal(Signal, &'t str),
+    Stats,
+}
+
+/// The kinds of signalling that two browsers exchange to call each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    Offer,
+    Answer,
+    IceCandidate,
+}
+
+impl Signal {
+    /// Its name on the wire, and that of the field that carries it.
+    pub(super) const fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Offer => ("offer", "sdp"),
+            Self::Answer => ("answer", "sdp"),
+            Self::IceCandidate => ("iceCandidate", "candidate"),
+        }
+    }
+}
+
+/// Whom to meet, as far as the command says so.
+#[derive(Debug, Default)]
+pub(super) struct Wish<'t> {
+    pub(super) mode: Option<Mode>,
+    pub(super) interests: Option<Vec<Cow<'t, str>>>,
+    /// An empty language is none in particular.
+    pub(super) language: Option<Cow<'t, str>>,
+    pub(super) anyone: Option<bool>,
+}
+
+/// Why a command was not carried out. The connection, and the conversation, go on.
+#[derive(Debug)]
+pub(super) struct Fault<'t> {
+    pub(super) code: &'static str,
+    pub(super) message: Cow<'static, str>,
+    pub(super) field: Option<&'static str>,
+    pub(super) retry_ms: Option<u64>,
+    pub(super) cid: Option<&'t str>,
+}
+
+impl<'t> Fault<'t> {
+    pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            field: None,
+            retry_ms: None,
+            cid: None,
+        }
+    }
+
+    fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            field: Some(field),
+            ..Self::new("bad_field", message)
+        }
+    }
+
+    pub(super) fn too_fast(retry_us: u64) -> Self {
+        Self {
+            retry_ms: Some(retry_us.div_ceil(1_000)),
+            ..Self::new("rate_limited", "That was too fast; please wait a moment.")
+        }
+    }
+
+    pub(super) fn too_long() -> Self {
+        let max = limits::TEXT_CHARS_MAX;
+        Self::new(
+            "too_long",
+            format!("A message may have at most {max} characters."),
+        )
+    }
+
+    /// The same without the `cid`, so that it borrows nothing.
+    pub(super) fn about_nothing<'other>(self) -> Fault<'other> {
+        Fault {
+            code: self.code,
+            message: self.message,
+            field: self.field,
+            retry_ms: self.retry_ms,
+            cid: None,
+        }
+    }
+
+    pub(super) fn about(self, cid: Option<&'t str>) -> Self {
+        Self { cid, ..self }
+    }
+}
+
+/// Everything that a command may bring, as it stands in the text.
+#[derive(Deserialize)]
+struct Envelope<'t> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'t RawValue>,
+    #[serde(borrow)]
+    text: Option<&'t RawValue>,
+    #[serde(borrow)]
+    cid: Option<&'t RawValue>,
+    #[serde(borrow, rename = "pairId")]
+    pair_id: Option<&'t RawValue>,
+    #[serde(borrow)]
+    mode: Option<&'t RawValue>,
+    #[serde(borrow)]
+    interests: Option<&'t RawValue>,
+    #[serde(borrow)]
+    language: Option<&'t RawValue>,
+    #[serde(borrow)]
+    anyone: Option<&'t RawValue>,
+    #[serde(borrow)]
+    active: Option<&'t RawValue>,
+    #[serde(borrow)]
+    sdp: Option<&'t RawValue>,
+    #[serde(borrow)]
+    candidate: Option<&'t RawValue>,
+}
+
+/// Parses one message: the command, and the pair id that it is meant for, if it names one.
+pub(super) fn parse(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
+    let bad_json = || Fault::new("bad_json", "The message is not a JSON object.");
+    if !text.trim_start().starts_with('{') {
+        return Err(bad_json());
+    }
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| bad_json())?;
+    let kind = envelope
+        .kind
+        .ok_or_else(|| Fault::bad_field("type", "The message has no type."))?;
+    let kind = RawText::of(kind.get())
+        .map_err(|_| Fault::bad_field("type", "The type must be a string."))?;
+    let pair = match envelope.pair_id {
+        None => None,
+        Some(raw) => Some(unquoted("pairId", raw)?),
+    };
+    let command = match kind.raw() {
+        "\"sendMessage\"" => say(&envelope)?,
+        "\"typing\"" => Command::Typing(flag("active", envelope.active)?.unwrap_or(true)),
+        "\"findMatch\"" => Command::Find(wish(&envelope)?),
+        "\"nextStranger\"" => Command::Next(wish(&envelope)?),
+        "\"stopChat\"" => Command::Stop,
+        "\"offer\"" => signal(Signal::Offer, envelope.sdp)?,
+        "\"answer\"" => signal(Signal::Answer, envelope.sdp)?,
+        "\"iceCandidate\"" => signal(Signal::IceCandidate, envelope.candidate)?,
+        "\"stats\"" => Command::Stats,
+        _ => {
+            return Err(Fault::new(
+                "unknown_type",
+                "There is no such type of message.",
+            ));
+        }
+    };
+    Ok((command, pair))
+}
+
+fn say<'t>(envelope: &Envelope<'t>) -> Result<Command<'t>, Fault<'t>> {
+    let cid = match envelope.cid {
+        None => None,
+        Some(raw) => {
+            let cid = string("cid", raw)?;
+            if cid.raw().len() > limits::CID_BYTES_MAX + 2 {
+                let max = limits::CID_BYTES_MAX;
+                let message = format!("A cid may have at most {max} bytes.");
+                return Err(Fault::bad_field("cid", message));
+            }
+            Some(cid.raw())
+        }
+    };
+    let text = match envelope.text {
+        None => return Err(Fault::bad_field("text", "The message has no text.").about(cid)),
+        Some(raw) => string("text", raw).map_err(|fault| fault.about(cid))?,
+    };
+    if text.is_empty() {
+        return Err(Fault::bad_field("text", "The text is empty.").about(cid));
+    }
+    if text.chars() > limits::TEXT_CHARS_MAX {
+        return Err(Fault::too_long().about(cid));
+    }
+    Ok(Command::Say { text, cid })
+}
+
+fn signal<'t>(signal: Signal, body: Option<&'t RawValue>) -> Result<Command<'t>, Fault<'t>> {
+    let (_, field) = signal.labels();
+    match body {
+        Some(body) => Ok(Command::Signal(signal, body.get())),
+        None => Err(Fault::bad_field(field, "The signal has no content.")),
+    }
+}
+
+fn wish<'t>(envelope: &Envelope<'t>) -> Result<Wish<'t>, Fault<'t>> {
+    let mode = match envelope.mode {
+        None => None,
+        Some(raw) => match raw.get() {
+            "\"text\"" => Some(Mode::Text),
+            "\"video\"" => Some(Mode::Video),
+            _ => {
+                return Err(Fault::bad_field(
+                    "mode",
+                    "The mode is \"text\" or \"video\".",
+                ));
+            }
+        },
+    };
+    let interests = envelope.interests.map(interests).transpose()?;
+    let language = match envelope.language {
+        None => None,
+        Some(raw) => {
+            let language = string("language", raw)?.decode();
+            if language.len() > limits::LANGUAGE_BYTES_MAX {
+                return Err(Fault::bad_field("language", "That is no language tag."));
+            }
+            Some(language)
+        }
+    };
+    Ok(Wish {
+        mode,
+        interests,
+        language,
+        anyone: flag("anyone", envelope.anyone)?,
+    })
+}
+
+fn interests(raw: &RawValue) -> Result<Vec<Cow<'_, str>>, Fault<'_>> {
+    let bad = |message: String| Fault::bad_field("interests", message);
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get())
+        .map_err(|_| bad("The interests must be a list of strings.".into()))?;
+    if items.len() > limits::INTERESTS_MAX {
+        let max = limits::INTERESTS_MAX;
+        return Err(bad(format!("There may be at most {max} interests.")));
+    }
+    items
+        .into_iter()
+        .map(|item| {
+            let item = string("interests", item)?;
+            if item.chars() > limits::INTEREST_CHARS_MAX {
+                let max = limits::INTEREST_CHARS_MAX;
+                return Err(bad(format!(
+                    "An interest may have at most {max} characters."
+                )));
+            }
+            Ok(item.decode())
+        })
+        .collect()
+}
+
+fn flag(field: &'static str, raw: Option<&RawValue>) -> Result<Option<bool>, Fault<'static>> {
+    match raw.map(RawValue::get) {
+        None => Ok(None),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
+        Some(_) => Err(Fault::bad_field(
+            field,
+            format!("The field {field} must be true or false."),
+        )),
+    }
+}
+
+fn string<'t>(field: &'static str, raw: &'t RawValue) -> Result<RawText<'t>, Fault<'t>> {
+    RawText::of(raw.get()).map_err(|wrong| {
+        let what = match wrong {
+            NotText::OtherType => "must be a string",
+            NotText::LoneSurrogate => "has half of a surrogate pair",
+        };
+        Fault::bad_field(field, format!("The field {field} {what}."))
+    })
+}
+
+/// A string without escapes, such as an id; one with escapes is no id that was ever given out.
+fn unquoted<'t>(field: &'static str, raw: &'t RawValue) -> Result<&'t str, Fault<'t>> {
+    let text = string(field, raw)?.raw();
+    Ok(&text[1..text.len() - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> (&'static str, Option<&'static str>) {
+        let fault = parse(text).expect_err("must be refused");
+        (fault.code, fault.field)
+    }
+
+    #[test]
+    fn what_is_not_an_object_is_bad_json() {
+        for text in [
+            "",
+            "x",
+            "[]",
+            "[\"findMatch\"]",
+            "{",
+            "null",
+            "{\"type\":\"stats\"} x",
+            "{\"type\":\"a\tb\"}",
+        ] {
+            assert_eq!(fault(text), ("bad_json", None), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_name_their_field() {
+        for (text, field) in [
+            (r#"{}"#, "type"),
+            (r#"{"type":null}"#, "type"),
+            (r#"{"type":1}"#, "type"),
+            (r#"{"type":"sendMessage"}"#, "text"),
+            (r#"{"type":"sendMessage","text":""}"#, "text"),
+            (r#"{"type":"sendMessage","text":5}"#, "text"),
+            (r#"{"type":"sendMessage","text":"\ud800"}"#, "text"),
+            (r#"{"type":"sendMessage","text":"a","cid":{}}"#, "cid"),
+            (r#"{"type":"sendMessage","text":"a","pairId":7}"#, "pairId"),
+            (r#"{"type":"typing","active":"yes"}"#, "active"),
+            (r#"{"type":"findMatch","mode":"smell"}"#, "mode"),
+            (r#"{"type":"findMatch","interests":"a"}"#, "interests"),
+            (r#"{"type":"findMatch","interests":[1]}"#, "interests"),
+            (
+                r#"{"type":"findMatch","interests":["a","b","c","d","e","f","g","h","i","j","k"]}"#,
+                "interests",
+            ),
+            (
+                r#"{"type":"findMatch","interests":["abcdefghijklmnopqrstuvwxy"]}"#,
+                "interests",
+            ),
+            (r#"{"type":"findMatch","anyone":1}"#, "anyone"),
+            (r#"{"type":"findMatch","language":[]}"#, "language"),
+            (r#"{"type":"offer"}"#, "sdp"),
+            (r#"{"type":"iceCandidate","sdp":1}"#, "candidate"),
+        ] {
+            assert_eq!(fault(text), ("bad_field", Some(field)), "{text}");
+        }
+        assert_eq!(fault(r#"{"type":"dance"}"#), ("unknown_type", None));
+    }
+
+    #[test]
+    fn text_is_counted_in_code_points() {
+        let message = |text: &str| format!(r#"{{"type":"sendMessage","text":"{text}"}}"#);
+        assert!(parse(&message(&"\u{1f600}".repeat(2_000))).is_ok());
+        assert_eq!(fault(&message(&"x".repeat(2_001))), ("too_long", None));
+        assert!(parse(&message(&r"\ud83d\ude00".repeat(2_000))).is_ok());
+    }
+
+    #[test]
+    fn unknown_fields_and_nulls_are_ignored() {
+        let (command, pair) =
+            parse(r#" {"x":[{}],"type":"findMatch","mode":null,"interests":["a"],"pairId":null}"#)
+                .expect("good");
+        assert!(pair.is_none());
+        assert!(
+            matches!(command, Command::Find(Wish { mode: None, interests: Some(list), .. }) if list == ["a"])
+        );
+    }
+}

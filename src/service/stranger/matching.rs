@@ -1,0 +1,375 @@
+//! Who meets whom.
+//!
+//! Two people fit if they want the same mode, their languages do not differ (one may have none), and they
+//! share an interest or neither insists on any. Who named interests insists until `widen_after_ms` have
+//! passed, and on the language likewise; with `anyone: false`, for good. Whoever shares an interest comes
+//! first, and otherwise who has waited longest. People who met lately are left out, until both have waited
+//! `rematch_after_ms` and nobody else fits.
+//!
+//! Each rule is a choice of queues to stand in and queues to look into, so a match costs O(interests).
+
+use caseless::Caseless;
+use unicode_normalization::UnicodeNormalization;
+
+use super::Stranger;
+use super::client::{self, Client};
+use super::command::{self, Fault};
+use super::voice::{self, Left};
+use crate::conn::Turn;
+use crate::kernel::effect::Effect;
+use crate::kernel::id::ConnId;
+use crate::kernel::lobby::{QueueKey, Seat};
+use crate::limits;
+
+/// Stands for no interest in particular.
+const OPEN: u32 = u32::MAX;
+/// Stands for no language in particular: whom people without a language can be found by.
+const NO_LANGUAGE: u32 = u32::MAX;
+/// Whom anybody without a language can find, whatever their own is.
+const ANY_LANGUAGE: u32 = u32::MAX - 1;
+/// Where people of different languages find each other once both have widened their search.
+const WIDE_LANGUAGE: u32 = u32::MAX - 2;
+
+impl Stranger {
+    /// `findMatch`: begins to search, or searches for somebody else than before.
+    pub(super) fn find<'t>(
+        &mut self,
+        conn: ConnId,
+        wish: &command::Wish<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        if self.lobby.peer(conn).is_some() {
+            return Err(Fault::new(
+                "bad_state",
+                "You are in a conversation; press next or stop first.",
+            ));
+        }
+        self.spend_skip(conn, turn)?;
+        self.clients[conn.index()].mode = wish.mode.unwrap_or_default();
+        self.forget_wish(conn);
+        self.set_wish(conn, wish);
+        self.lobby.leave(conn);
+        self.seek(conn, turn);
+        Ok(())
+    }
+
+    /// `nextStranger`: ends the conversation, if there is one, and searches again.
+    pub(super) fn next<'t>(
+        &mut self,
+        conn: ConnId,
+        wish: &command::Wish<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        self.spend_skip(conn, turn)?;
+        self.part(conn, Left::Next, turn);
+        if let Some(mode) = wish.mode {
+            self.clients[conn.index()].mode = mode;
+        }
+        self.set_wish(conn, wish);
+        self.lobby.leave(conn);
+        self.seek(conn, turn);
+        Ok(())
+    }
+
+    /// `stopChat`: ends the conversation or the search.
+    pub(super) fn stop(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        self.part(conn, Left::Stop, turn);
+        self.lobby.leave(conn);
+        self.wheel.disarm(conn.index());
+    }
+
+    /// Matches `conn`, who is out, or lets it wait.
+    pub(super) fn seek(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let client = &mut self.clients[conn.index()];
+        client.since_us = turn.now.micros;
+        client.widened = false;
+        if self.meet(conn, turn) {
+            return;
+        }
+        let mut keys = std::mem::take(&mut self.keys);
+        let client = &self.clients[conn.index()];
+        standing_keys(client, false, &mut keys);
+        self.lobby.wait(conn, client.mode, &keys);
+        voice::searching(client.format, turn.out.lane(conn));
+        self.keys = keys;
+        self.widen(conn, turn);
+    }
+
+    /// A timer of `conn` has come: searches again, by now perhaps for more people.
+    pub(super) fn look_again(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        match self.lobby.seat(conn) {
+            Seat::Out if self.clients[conn.index()].auto => self.seek(conn, turn),
+            Seat::Waiting { .. } if !self.meet(conn, turn) => self.widen(conn, turn),
+            _ => {}
+        }
+    }
+
+    /// Ends the conversation of `conn`, if there is one, and tells the partner.
+    pub(super) fn part(&mut self, conn: ConnId, left: Left, turn: &mut Turn<'_>) {
+        let mode = self.clients[conn.index()].mode;
+        let Some(peer) = self.lobby.part(conn, mode) else {
+            return;
+        };
+        for (who, whom) in [(conn, peer), (peer, conn)] {
+            let person = self.clients[whom.index()].person();
+            self.clients[who.index()]
+                .recent
+                .get_or_insert_default()
+                .remember(person, turn.now.micros);
+            self.let_go(who, turn);
+            turn.out.effects.push(Effect::Pace(who, false));
+        }
+        let partner = &self.clients[peer.index()];
+        voice::left(partner.format, turn.out.lane(peer), partner.pair, left);
+        if partner.auto {
+            let due = turn.now.after_ms(limits::AUTO_REQUEUE_MS);
+            self.wheel.arm(peer.index(), due);
+        }
+    }
+
+    /// Pairs `conn` with whoever fits, if anybody does.
+    fn meet(&mut self, conn: ConnId, turn: &mut Turn<'_>) -> bool {
+        let mut keys = std::mem::take(&mut self.keys);
+        let found = self.candidate(conn, turn.now.micros, &mut keys);
+        self.keys = keys;
+        match found {
+            Some(peer) => {
+                self.join(conn, peer, turn);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn candidate(&self, conn: ConnId, now_us: u64, keys: &mut Vec<QueueKey>) -> Option<ConnId> {
+        let me = &self.clients[conn.index()];
+        let waited = |client: &Client, ms: u64| now_us - client.since_us >= ms * 1_000;
+        let widened = me.widens() && waited(me, self.settings.widen_after_ms);
+        let fits = |other: ConnId, again: bool| {
+            let other = &self.clients[other.index()];
+            let met = || me.knows(other.person(), now_us) || other.knows(me.person(), now_us);
+            other.person() != me.person()
+                && if again {
+                    waited(other, self.settings.rematch_after_ms)
+                } else {
+                    !met()
+                }
+        };
+        let again = waited(me, self.settings.rematch_after_ms);
+        [false, true]
+            .into_iter()
+            .filter(|round| again || !round)
+            .find_map(|round| {
+                shared_keys(me, widened, keys);
+                let shared = self.lobby.oldest(keys, |other| fits(other, round));
+                shared.or_else(|| {
+                    open_keys(me, widened, keys);
+                    self.lobby.oldest(keys, |other| fits(other, round))
+                })
+            })
+    }
+
+    /// Makes a pair of `conn`, who has just come, and `peer`, who has waited.
+    fn join(&mut self, conn: ConnId, peer: ConnId, turn: &mut Turn<'_>) {
+        let mode = self.clients[conn.index()].mode;
+        let pair = self.fresh_uuid();
+        self.lobby.pair(conn, peer, mode);
+        turn.stats.pairs_made += 1;
+        for (who, whom) in [(peer, conn), (conn, peer)] {
+            let client = &mut self.clients[who.index()];
+            client.pair = pair;
+            client.mode = mode;
+            client.typing_us = 0;
+            let waited_us = turn.now.micros - client.since_us;
+            turn.stats.match_wait_ms.record(waited_us / 1_000);
+            self.wheel.disarm(who.index());
+            turn.out.effects.push(Effect::Pace(who, true));
+            let client = &self.clients[who.index()];
+            let theirs = self.clients[whom.index()].interests();
+            let common: Vec<&str> = client
+                .interests()
+                .iter()
+                .filter(|(id, _)| theirs.iter().any(|(other, _)| other == id))
+                .map(|(_, spelling)| &**spelling)
+                .collect();
+            let lane = turn.out.lane(who);
+            voice::joined(client.format, lane, pair, mode, &common, who == peer);
+        }
+    }
+
+    /// Lets somebody who waits stand in more queues, if it is time, and sets the timer for what comes next.
+    fn widen(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let client = &mut self.clients[conn.index()];
+        let widen_us = client.since_us + self.settings.widen_after_ms * 1_000;
+        let rematch_us = client.since_us + self.settings.rematch_after_ms * 1_000;
+        if client.widens() && !client.widened && widen_us <= turn.now.micros {
+            client.widened = true;
+            let mut keys = std::mem::take(&mut self.keys);
+            let client = &self.clients[conn.index()];
+            standing_keys(client, true, &mut keys);
+            self.lobby.widen(conn, &keys);
+            self.keys = keys;
+        }
+        let client = &self.clients[conn.index()];
+        let next_widen = (client.widens() && !client.widened).then_some(widen_us);
+        let next_rematch = (rematch_us > turn.now.micros).then_some(rematch_us);
+        if let Some(due) = [next_widen, next_rematch].into_iter().flatten().min() {
+            self.wheel.arm(conn.index(), due);
+        } else {
+            self.wheel.disarm(conn.index());
+        }
+    }
+
+    fn spend_skip<'t>(&mut self, conn: ConnId, turn: &Turn<'_>) -> Result<(), Fault<'t>> {
+        self.clients[conn.index()]
+            .skips
+            .take(self.settings.skip_rate, turn.now.micros)
+            .map_err(Fault::too_fast)
+    }
+
+    /// Replaces what the command names of the wish; the rest stays.
+    fn set_wish(&mut self, conn: ConnId, wish: &command::Wish<'_>) {
+        if wish.interests.is_none() && wish.language.is_none() && wish.anyone.is_none() {
+            return;
+        }
+        let old = self.clients[conn.index()].wish.take();
+        let mut new = old.map_or_else(
+            || client::Wish {
+                interests: Vec::new(),
+                language: None,
+                anyone: true,
+            },
+            |old| *old,
+        );
+        if let Some(interests) = &wish.interests {
+            for (id, _) in new.interests.drain(..) {
+                self.names.release(id);
+            }
+            for spelling in interests {
+                let folded = fold(spelling);
+                if folded.is_empty() {
+                    continue;
+                }
+                let id = self.names.hold(&folded);
+                if new.interests.iter().any(|(held, _)| *held == id) {
+                    self.names.release(id);
+                } else {
+                    new.interests.push((id, spelling.trim().into()));
+                }
+            }
+        }
+        if let Some(language) = &wish.language {
+            if let Some(id) = new.language.take() {
+                self.names.release(id);
+            }
+            let folded = fold(language);
+            new.language = (!folded.is_empty()).then(|| self.names.hold(&folded));
+        }
+        new.anyone = wish.anyone.unwrap_or(new.anyone);
+        self.clients[conn.index()].wish = Some(Box::new(new));
+    }
+
+    /// Gives back what the wish of `conn` holds.
+    pub(super) fn forget_wish(&mut self, conn: ConnId) {
+        let Some(wish) = self.clients[conn.index()].wish.take() else {
+            return;
+        };
+        for (id, _) in wish.interests {
+            self.names.release(id);
+        }
+        if let Some(id) = wish.language {
+            self.names.release(id);
+        }
+    }
+}
+
+/// Makes different spellings of the same word equal: NFKC, and case folded.
+fn fold(text: &str) -> String {
+    text.trim().nfkc().default_case_fold().nfkc().collect()
+}
+
+/// The queues in which somebody can be found; with `more`, only those that widening adds.
+fn standing_keys(client: &Client, more: bool, keys: &mut Vec<QueueKey>) {
+    keys.clear();
+    let interests = client.interests();
+    let language = client.language();
+    let own = language.unwrap_or(NO_LANGUAGE);
+    let mut stand = |topic, language| {
+        keys.push(QueueKey {
+            mode: client.mode,
+            topic,
+            language,
+        });
+    };
+    if more {
+        if !interests.is_empty() {
+            stand(OPEN, own);
+            stand(OPEN, ANY_LANGUAGE);
+        }
+        if language.is_some() {
+            stand(OPEN, WIDE_LANGUAGE);
+            interests
+                .iter()
+                .for_each(|(id, _)| stand(*id, WIDE_LANGUAGE));
+        }
+        return;
+    }
+    if interests.is_empty() {
+        stand(OPEN, own);
+        stand(OPEN, ANY_LANGUAGE);
+    }
+    for (id, _) in interests {
+        stand(*id, own);
+        stand(*id, ANY_LANGUAGE);
+    }
+}
+
+/// The queues of people who share an interest.
+fn shared_keys(client: &Client, widened: bool, keys: &mut Vec<QueueKey>) {
+    keys.clear();
+    for (id, _) in client.interests() {
+        look(client, *id, widened, keys);
+    }
+}
+
+/// The queues of people who take anyone; none for somebody who does not.
+fn open_keys(client: &Client, widened: bool, keys: &mut Vec<QueueKey>) {
+    keys.clear();
+    if client.interests().is_empty() || widened {
+        look(client, OPEN, widened, keys);
+    }
+}
+
+fn look(client: &Client, topic: u32, widened: bool, keys: &mut Vec<QueueKey>) {
+    let mut look = |language| {
+        keys.push(QueueKey {
+            mode: client.mode,
+            topic,
+            language,
+        });
+    };
+    match client.language() {
+        None => look(ANY_LANGUAGE),
+        Some(own) => {
+            look(own);
+            look(NO_LANGUAGE);
+            if widened {
+                look(WIDE_LANGUAGE);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fold;
+
+    #[test]
+    fn spellings_of_the_same_word_are_equal() {
+        assert_eq!(fold(" Music "), fold("MUSIC"));
+        assert_eq!(fold("Stra\u{df}e"), fold("STRASSE"));
+        assert_eq!(fold("\u{fb01}lm"), fold("Film"));
+        assert_eq!(fold("caf\u{e9}"), fold("CAFE\u{301}"));
+        assert_ne!(fold("art"), fold("arts"));
+    }
+}

@@ -1,0 +1,255 @@
+//! Strangers meet: matching, relaying, parting (`GET /ws`).
+//!
+//! Owns: one [`client::Client`] for each connection to this face, the [`Lobby`] in which they wait and talk,
+//! and the timers of matching. Decides everything from events and the time; what it decides goes to the
+//! [`Outbox`](crate::kernel::outbox::Outbox).
+//!
+//! Invariants: a client's record and its seat in the lobby begin and end together; both of a pair carry the
+//! same pair id and mode; nobody is paired with themself; whoever is held back from reading is paired with
+//! somebody whose output is over its high-water mark.
+
+mod client;
+mod command;
+mod matching;
+mod plain;
+mod relay;
+mod voice;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+
+use crate::conn::Turn;
+use crate::kernel::bucket::Rate;
+use crate::kernel::id::ConnId;
+use crate::kernel::lobby::{Census, Lobby, Mode, QueueKey};
+use crate::kernel::names::Names;
+use crate::kernel::stats::{CloseCause, Refused};
+use crate::kernel::time::Stamp;
+use crate::kernel::wheel::Wheel;
+use crate::limits;
+
+use client::Client;
+pub use client::{Format, Opening};
+use command::{Command, Fault};
+use voice::Left;
+
+/// What an operator may set about strangers.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Chat messages of one person.
+    pub message_rate: Rate,
+    /// Searches and skips of one person.
+    pub skip_rate: Rate,
+    /// After how long somebody with interests is matched with anyone, in milliseconds.
+    pub widen_after_ms: u64,
+    /// After how long people who met lately may meet again, in milliseconds.
+    pub rematch_after_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            message_rate: Rate::new(5.0, 20),
+            skip_rate: Rate::new(2.0, 10),
+            widen_after_ms: 8_000,
+            rematch_after_ms: 3_000,
+        }
+    }
+}
+
+/// The service. See the module's description.
+#[derive(Debug)]
+pub struct Stranger {
+    settings: Settings,
+    signal_rate: Rate,
+    clients: Vec<Client>,
+    lobby: Lobby,
+    names: Names,
+    wheel: Wheel,
+    fired: Vec<u32>,
+    random: StdRng,
+    stamp: Stamp,
+    online: usize,
+    /// Scratch space for queue keys.
+    keys: Vec<QueueKey>,
+}
+
+impl Stranger {
+    /// A service without people. Everything random, such as ids, follows from `seed`.
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        Self {
+            settings,
+            signal_rate: Rate::new(limits::SIGNALS_PER_SECOND, limits::SIGNALS_BURST),
+            clients: Vec::new(),
+            lobby: Lobby::new(random.next_u64()),
+            names: Names::new(random.next_u64()),
+            wheel: Wheel::default(),
+            fired: Vec::new(),
+            stamp: Stamp::default(),
+            online: 0,
+            keys: Vec::new(),
+            random,
+        }
+    }
+
+    /// People connected to this face.
+    pub const fn online(&self) -> usize {
+        self.online
+    }
+
+    /// People who wait and conversations, in `mode`.
+    pub fn census(&self, mode: Mode) -> Census {
+        self.lobby.census(mode)
+    }
+
+    /// Bytes of state that one person costs here, besides what they asked for.
+    pub const fn client_bytes() -> usize {
+        size_of::<Client>() + size_of::<crate::kernel::lobby::Seat>()
+    }
+
+    /// Takes in somebody who connects; [`Stranger::opened`] follows.
+    pub fn admit(&mut self, conn: ConnId, opening: Opening) {
+        while self.clients.len() <= conn.index() {
+            self.clients.push(Client::vacant());
+        }
+        self.lobby.reserve(conn);
+        let user = self.fresh_uuid();
+        self.clients[conn.index()] = Client::new(conn, user, opening);
+        self.online += 1;
+    }
+
+    /// The connection is open.
+    pub fn opened(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        if self.clients[conn.index()].auto {
+            self.seek(conn, turn);
+        }
+    }
+
+    /// Somebody sent text: a command, or in the plain format a line for the partner.
+    #[inline]
+    pub fn said(&mut self, conn: ConnId, text: &str, turn: &mut Turn<'_>) {
+        let done = match self.clients[conn.index()].format {
+            Format::Json => self.said_json(conn, text, turn),
+            Format::Text => self.said_plain(conn, text, turn),
+        };
+        if let Err(fault) = done {
+            turn.stats.refused(if fault.retry_ms.is_some() {
+                Refused::CommandRate
+            } else {
+                Refused::BadCommand
+            });
+            voice::error(
+                self.clients[conn.index()].format,
+                turn.out.lane(conn),
+                &fault,
+            );
+        }
+    }
+
+    /// The connection is gone: leaves its queue, its partner and everything else.
+    pub fn closed(&mut self, conn: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
+        let left = match cause {
+            CloseCause::NoPong | CloseCause::TooSlow => Left::Timeout,
+            _ => Left::Disconnected,
+        };
+        self.part(conn, left, turn);
+        self.lobby.leave(conn);
+        self.wheel.disarm(conn.index());
+        self.forget_wish(conn);
+        self.clients[conn.index()] = Client::vacant();
+        self.online -= 1;
+    }
+
+    /// What was queued for `conn` has gone out: whoever feeds it may go on.
+    pub fn drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        if let Some(peer) = self.lobby.peer(conn) {
+            self.let_go(peer, turn);
+        }
+    }
+
+    /// Says that the server is going away.
+    pub fn dismissed(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let retry_ms = 500 + self.random.next_u64() % 4_500;
+        let format = self.clients[conn.index()].format;
+        voice::draining(format, turn.out.lane(conn), retry_ms);
+    }
+
+    /// Time has passed: people widen their search, meet again, or are queued again.
+    pub fn elapsed(&mut self, turn: &mut Turn<'_>) {
+        let mut fired = std::mem::take(&mut self.fired);
+        self.wheel.advance(turn.now.micros, &mut fired);
+        for index in fired.drain(..) {
+            let conn = self.clients[index as usize].conn;
+            self.look_again(conn, turn);
+        }
+        self.fired = fired;
+    }
+
+    /// When [`Stranger::elapsed`] has something to do next, in monotonic microseconds.
+    pub fn next_due(&self) -> Option<u64> {
+        self.wheel.next_due()
+    }
+
+    fn said_json<'t>(
+        &mut self,
+        conn: ConnId,
+        text: &'t str,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let (command, pair) = command::parse(text)?;
+        if let Some(pair) = pair
+            && !self.is_current(conn, pair)
+        {
+            // A late command of a conversation that is over must not touch another one.
+            return Ok(());
+        }
+        match command {
+            Command::Say { text, cid } => self.say(conn, text, cid, turn),
+            Command::Typing(active) => self.typing(conn, active, turn),
+            Command::Signal(signal, body) => self.signal(conn, signal, body, turn),
+            Command::Find(wish) => self.find(conn, &wish, turn),
+            Command::Next(wish) => self.next(conn, &wish, turn),
+            Command::Stop => {
+                self.stop(conn, turn);
+                Ok(())
+            }
+            Command::Stats => {
+                let census = Mode::ALL.map(|mode| self.lobby.census(mode));
+                let searching = census.iter().map(|census| census.searching).sum();
+                let pairs = census.iter().map(|census| census.pairs).sum();
+                voice::stats(turn.out.lane(conn), self.online, searching, pairs);
+                Ok(())
+            }
+        }
+    }
+
+    fn said_plain<'t>(
+        &mut self,
+        conn: ConnId,
+        text: &'t str,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        match plain::parse(text) {
+            plain::Line::Next => self.next(conn, &command::Wish::default(), turn),
+            plain::Line::Stop => {
+                self.stop(conn, turn);
+                Ok(())
+            }
+            plain::Line::Say(text) => self.say_plain(conn, text, turn),
+        }
+    }
+
+    /// Whether `pair`, as a client wrote it, names the conversation that `conn` is in.
+    fn is_current(&self, conn: ConnId, pair: &str) -> bool {
+        self.lobby.peer(conn).is_some()
+            && Uuid::try_parse(pair).is_ok_and(|pair| pair == self.clients[conn.index()].pair)
+    }
+
+    fn fresh_uuid(&mut self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.random.fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}

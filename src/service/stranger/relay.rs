@@ -1,0 +1,140 @@
+//! What one of a pair says to the other.
+
+use super::Stranger;
+use super::client::Format;
+use super::command::{Fault, Signal};
+use super::voice::{self, Stamped};
+use crate::conn::Turn;
+use crate::kernel::effect::Effect;
+use crate::kernel::id::ConnId;
+use crate::kernel::lobby::Mode;
+use crate::limits;
+use crate::wire::json::{self, RawText};
+
+impl Stranger {
+    /// `sendMessage`: the partner gets it, and with a `cid` the sender a receipt.
+    #[inline]
+    pub(super) fn say<'t>(
+        &mut self,
+        conn: ConnId,
+        text: RawText<'t>,
+        cid: Option<&'t str>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let peer = self.lobby.peer(conn).ok_or_else(|| nobody().about(cid))?;
+        self.clients[conn.index()]
+            .messages
+            .take(self.settings.message_rate, turn.now.micros)
+            .map_err(|retry_us| Fault::too_fast(retry_us).about(cid))?;
+        let id = self.fresh_uuid();
+        let sender = &self.clients[conn.index()];
+        let timestamp = self.stamp.text(turn.now);
+        let lane = turn.out.lane(peer);
+        match self.clients[peer.index()].format {
+            Format::Text => voice::message_line(lane, &text.decode()),
+            Format::Json => {
+                let stamped = Stamped {
+                    sender: sender.user,
+                    pair: sender.pair,
+                    id,
+                    timestamp,
+                };
+                voice::message(lane, text.raw(), stamped);
+            }
+        }
+        if let Some(cid) = cid {
+            voice::sent(turn.out.lane(conn), cid, id, timestamp);
+        }
+        turn.stats.messages_relayed += 1;
+        self.hold_back(conn, peer, turn);
+        Ok(())
+    }
+
+    /// A line from a terminal: the partner gets it.
+    pub(super) fn say_plain<'t>(
+        &mut self,
+        conn: ConnId,
+        text: &'t str,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if text.chars().count() > limits::TEXT_CHARS_MAX {
+            return Err(Fault::too_long());
+        }
+        let mut quoted = Vec::new();
+        json::write_text(&mut quoted, text);
+        let quoted = String::from_utf8(quoted).unwrap_or_default();
+        let raw = RawText::of(&quoted).map_err(|_| nobody())?;
+        self.say(conn, raw, None, turn)
+            .map_err(Fault::about_nothing)
+    }
+
+    /// `typing`: the partner is told, though not too often, and not at all while behind with reading.
+    pub(super) fn typing<'t>(
+        &mut self,
+        conn: ConnId,
+        active: bool,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let peer = self.lobby.peer(conn).ok_or_else(nobody)?;
+        let client = &mut self.clients[conn.index()];
+        if turn.now.micros < client.typing_us || turn.out.is_high(peer) {
+            return Ok(());
+        }
+        client.typing_us = turn.now.after_ms(limits::TYPING_MS);
+        let pair = client.pair;
+        if self.clients[peer.index()].format == Format::Json {
+            voice::typing(turn.out.lane(peer), pair, active);
+        }
+        Ok(())
+    }
+
+    /// `offer`, `answer`, `iceCandidate`: passed on between the two of a video pair, untouched.
+    pub(super) fn signal<'t>(
+        &mut self,
+        conn: ConnId,
+        signal: Signal,
+        body: &'t str,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let peer = self.lobby.peer(conn).ok_or_else(nobody)?;
+        let client = &mut self.clients[conn.index()];
+        if client.mode != Mode::Video {
+            return Err(Fault::new("bad_state", "This is not a video conversation."));
+        }
+        client
+            .signals
+            .take(self.signal_rate, turn.now.micros)
+            .map_err(Fault::too_fast)?;
+        let pair = client.pair;
+        if self.clients[peer.index()].format == Format::Json {
+            voice::signal(turn.out.lane(peer), signal.labels(), body, pair);
+        }
+        self.hold_back(conn, peer, turn);
+        Ok(())
+    }
+
+    /// Stops reading from `conn` while its partner is behind.
+    #[inline]
+    fn hold_back(&mut self, conn: ConnId, peer: ConnId, turn: &mut Turn<'_>) {
+        let client = &mut self.clients[conn.index()];
+        if turn.out.is_high(peer) && !client.held {
+            client.held = true;
+            turn.out.effects.push(Effect::Pause(conn));
+        }
+    }
+
+    /// Reads from `conn` again.
+    pub(super) fn let_go(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let client = &mut self.clients[conn.index()];
+        if std::mem::take(&mut client.held) {
+            turn.out.effects.push(Effect::Resume(conn));
+        }
+    }
+}
+
+fn nobody<'t>() -> Fault<'t> {
+    Fault::new("bad_state", "There is nobody to say that to.")
+}

@@ -1,0 +1,240 @@
+//! What the service says, in either format, appended to the listener's output lane.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::client::Format;
+use super::command::Fault;
+use super::plain;
+use crate::kernel::lobby::Mode;
+use crate::wire::frame::{self, Kind};
+
+/// How a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// The partner went on to somebody else.
+    Next,
+    /// The partner stopped.
+    Stop,
+    /// The partner's connection ended.
+    Disconnected,
+    /// The partner's connection went silent.
+    Timeout,
+}
+
+impl Left {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Next => "next",
+            Self::Stop => "stop",
+            Self::Disconnected => "disconnected",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// Appends a text frame made of `pieces`.
+#[inline]
+pub(super) fn write(lane: &mut Vec<u8>, pieces: &[&[u8]]) {
+    let len: usize = pieces.iter().map(|piece| piece.len()).sum();
+    lane.reserve(frame::OWN_HEADER_BYTES_MAX + len);
+    frame::write_header(lane, Kind::Text, len);
+    for piece in pieces {
+        lane.extend_from_slice(piece);
+    }
+}
+
+fn line(lane: &mut Vec<u8>, line: &str) {
+    frame::write(lane, Kind::Text, line.as_bytes());
+}
+
+fn json(lane: &mut Vec<u8>, value: &serde_json::Value) {
+    line(lane, &value.to_string());
+}
+
+/// You are waiting.
+pub(super) fn searching(format: Format, lane: &mut Vec<u8>) {
+    match format {
+        Format::Json => line(lane, r#"{"type":"searching"}"#),
+        Format::Text => line(lane, plain::WAITING),
+    }
+}
+
+/// You have a partner.
+pub(super) fn joined(
+    format: Format,
+    lane: &mut Vec<u8>,
+    pair: Uuid,
+    mode: Mode,
+    interests: &[&str],
+    initiator: bool,
+) {
+    match format {
+        Format::Text => line(lane, plain::PAIRED),
+        Format::Json => {
+            let mut text = [0; 36];
+            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
+            let mut listed = Vec::new();
+            if !interests.is_empty() {
+                // Writing to a `Vec` cannot fail.
+                let _ = serde_json::to_writer(&mut listed, interests);
+            }
+            write(
+                lane,
+                &[
+                    br#"{"type":"strangerJoined","pairId":""#,
+                    pair,
+                    br#"","mode":""#,
+                    mode.label().as_bytes(),
+                    br#"","interests":"#,
+                    if listed.is_empty() { b"[]" } else { &listed },
+                    if initiator {
+                        br#","initiator":true}"#
+                    } else {
+                        br#","initiator":false}"#
+                    },
+                ],
+            );
+        }
+    }
+}
+
+/// Your partner has gone.
+pub(super) fn left(format: Format, lane: &mut Vec<u8>, pair: Uuid, left: Left) {
+    match format {
+        Format::Text => line(lane, plain::PARTED),
+        Format::Json => {
+            let mut text = [0; 36];
+            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
+            write(
+                lane,
+                &[
+                    br#"{"type":"strangerLeft","pairId":""#,
+                    pair,
+                    br#"","reason":""#,
+                    left.label().as_bytes(),
+                    br#""}"#,
+                ],
+            );
+        }
+    }
+}
+
+/// What a relayed message is said with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamped<'a> {
+    pub(super) sender: Uuid,
+    pub(super) pair: Uuid,
+    pub(super) id: Uuid,
+    pub(super) timestamp: &'a str,
+}
+
+/// Your partner says this; `text` is a JSON string.
+#[inline]
+pub(super) fn message(lane: &mut Vec<u8>, text: &str, stamped: Stamped<'_>) {
+    let (mut sender, mut pair, mut id) = ([0; 36], [0; 36], [0; 36]);
+    write(
+        lane,
+        &[
+            br#"{"type":"message","text":"#,
+            text.as_bytes(),
+            br#","userId":""#,
+            stamped
+                .sender
+                .hyphenated()
+                .encode_lower(&mut sender)
+                .as_bytes(),
+            br#"","pairId":""#,
+            stamped.pair.hyphenated().encode_lower(&mut pair).as_bytes(),
+            br#"","timestamp":""#,
+            stamped.timestamp.as_bytes(),
+            br#"","id":""#,
+            stamped.id.hyphenated().encode_lower(&mut id).as_bytes(),
+            br#""}"#,
+        ],
+    );
+}
+
+/// Your partner says this, at a terminal.
+pub(super) fn message_line(lane: &mut Vec<u8>, text: &str) {
+    line(lane, &plain::tame(text));
+}
+
+/// Your message went out; `cid` is a JSON string.
+pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
+    let mut text = [0; 36];
+    write(
+        lane,
+        &[
+            br#"{"type":"sent","cid":"#,
+            cid.as_bytes(),
+            br#","id":""#,
+            id.hyphenated().encode_lower(&mut text).as_bytes(),
+            br#"","timestamp":""#,
+            timestamp.as_bytes(),
+            br#""}"#,
+        ],
+    );
+}
+
+/// Your partner types, or does not any more.
+pub(super) fn typing(lane: &mut Vec<u8>, pair: Uuid, active: bool) {
+    json(
+        lane,
+        &json!({ "type": "typing", "pairId": pair, "active": active }),
+    );
+}
+
+/// Your partner's browser says this to yours; `body` is any JSON value, passed on as it stood.
+pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair: Uuid) {
+    let mut text = [0; 36];
+    let (kind, field) = labels;
+    write(
+        lane,
+        &[
+            br#"{"type":""#,
+            kind.as_bytes(),
+            br#"",""#,
+            field.as_bytes(),
+            br#"":"#,
+            body.as_bytes(),
+            br#","pairId":""#,
+            pair.hyphenated().encode_lower(&mut text).as_bytes(),
+            br#""}"#,
+        ],
+    );
+}
+
+/// This many people are here.
+pub(super) fn stats(lane: &mut Vec<u8>, online: usize, searching: usize, pairs: usize) {
+    json(
+        lane,
+        &json!({ "type": "stats", "online": online, "searching": searching, "pairs": pairs }),
+    );
+}
+
+/// That was not done, and why.
+pub(super) fn error(format: Format, lane: &mut Vec<u8>, fault: &Fault<'_>) {
+    if format == Format::Text {
+        return line(lane, &format!("{}{}", plain::ERROR_PREFIX, fault.message));
+    }
+    let mut value = json!({ "type": "error", "code": fault.code, "message": fault.message });
+    if let Some(field) = fault.field {
+        value["field"] = json!(field);
+    }
+    if let Some(retry_ms) = fault.retry_ms {
+        value["retryMs"] = json!(retry_ms);
+    }
+    if let Some(cid) = fault.cid {
+        value["cid"] = serde_json::from_str(cid).unwrap_or_default();
+    }
+    json(lane, &value);
+}
+
+/// The server is going away; come back after so many milliseconds.
+pub(super) fn draining(format: Format, lane: &mut Vec<u8>, retry_ms: u64) {
+    match format {
+        Format::Text => line(lane, plain::DRAINING),
+        Format::Json => json(lane, &json!({ "type": "draining", "retryMs": retry_ms })),
+    }
+}

@@ -1,0 +1,144 @@
+//! JSON strings as they stand in a message, checked and passed on without being decoded.
+
+use std::borrow::Cow;
+
+/// A JSON string token with its quotes and escapes, known to stand for Unicode text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RawText<'a> {
+    raw: &'a str,
+    chars: usize,
+}
+
+/// Why a JSON value is not taken as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotText {
+    /// It is something else than a string.
+    OtherType,
+    /// It has half of a surrogate pair, which stands for no character (RFC 8259 section 8.2).
+    LoneSurrogate,
+}
+
+impl<'a> RawText<'a> {
+    /// Takes a JSON value that a parser has found to be well-formed.
+    #[inline]
+    pub fn of(raw: &'a str) -> Result<Self, NotText> {
+        let bytes = raw.as_bytes();
+        if bytes.len() < 2 || bytes[0] != b'"' {
+            return Err(NotText::OtherType);
+        }
+        let inner = &bytes[1..bytes.len() - 1];
+        let chars = match memchr::memchr(b'\\', inner) {
+            None => count_chars(inner),
+            Some(first) => count_chars(&inner[..first]) + count_escaped(&inner[first..])?,
+        };
+        Ok(Self { raw, chars })
+    }
+
+    /// The token, with its quotes.
+    pub const fn raw(self) -> &'a str {
+        self.raw
+    }
+
+    /// How many code points it stands for.
+    pub const fn chars(self) -> usize {
+        self.chars
+    }
+
+    /// Whether it is the empty string.
+    pub const fn is_empty(self) -> bool {
+        self.chars == 0
+    }
+
+    /// The text it stands for.
+    pub fn decode(self) -> Cow<'a, str> {
+        let inner = &self.raw[1..self.raw.len() - 1];
+        if !inner.contains('\\') {
+            return Cow::Borrowed(inner);
+        }
+        serde_json::from_str(self.raw).map_or(Cow::Borrowed(""), Cow::Owned)
+    }
+}
+
+/// Appends `text` as a JSON string.
+pub fn write_text(output: &mut Vec<u8>, text: &str) {
+    // Writing to a `Vec` cannot fail.
+    let _ = serde_json::to_writer(output, text);
+}
+
+fn count_chars(utf8: &[u8]) -> usize {
+    utf8.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
+}
+
+/// Counts the code points of a run that has escapes; surrogates must come in pairs.
+fn count_escaped(mut rest: &[u8]) -> Result<usize, NotText> {
+    let mut chars = 0;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        chars += count_chars(&rest[..at]) + 1;
+        rest = &rest[at..];
+        rest = match unit(rest) {
+            None => rest.get(2..).unwrap_or_default(),
+            Some(0xd800..=0xdbff) => match unit(&rest[6..]) {
+                Some(0xdc00..=0xdfff) => &rest[12..],
+                _ => return Err(NotText::LoneSurrogate),
+            },
+            Some(0xdc00..=0xdfff) => return Err(NotText::LoneSurrogate),
+            Some(_) => &rest[6..],
+        };
+    }
+    Ok(chars + count_chars(rest))
+}
+
+/// The UTF-16 unit of the `\uXXXX` escape at the front of `rest`.
+fn unit(rest: &[u8]) -> Option<u32> {
+    let digits = rest.strip_prefix(b"\\u")?.get(..4)?;
+    digits.iter().try_fold(0, |unit, digit| {
+        Some(unit * 16 + (*digit as char).to_digit(16)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn surrogates_come_in_pairs() {
+        let lone = [
+            r#""\ud800""#,
+            r#""\udc00""#,
+            r#""\ud800x""#,
+            r#""\ud800\ud800""#,
+            r#""a\udfff\ud800""#,
+            r#""\ud83d\n""#,
+        ];
+        for raw in lone {
+            assert_eq!(RawText::of(raw), Err(NotText::LoneSurrogate), "{raw}");
+        }
+        let pair = RawText::of(r#""a\ud83d\ude00b\\ud800""#).expect("sound");
+        assert_eq!(pair.chars(), 9);
+        assert_eq!(pair.decode(), "a\u{1f600}b\\ud800");
+    }
+
+    #[test]
+    fn other_values_are_not_text() {
+        for raw in ["1", "null", "[\"a\"]", "{}", "true"] {
+            assert_eq!(RawText::of(raw), Err(NotText::OtherType));
+        }
+        assert!(RawText::of("\"\"").expect("sound").is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn counts_what_it_decodes_to(text in any::<String>(), escape in any::<bool>()) {
+            let raw = if escape {
+                let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+                format!("\"{units}\"")
+            } else {
+                serde_json::to_string(&text).expect("text")
+            };
+            let sound = RawText::of(&raw).expect("sound");
+            prop_assert_eq!(sound.chars(), text.chars().count());
+            prop_assert_eq!(sound.decode(), text);
+        }
+    }
+}

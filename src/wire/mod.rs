@@ -1,0 +1,16 @@
+//! Pure codecs: bytes to borrowed values and back.
+//!
+//! Nothing here knows of connections or services. Decoders take what has arrived and say what it means or
+//! why it is refused; encoders append to the caller's buffer.
+
+pub mod body;
+pub mod frame;
+pub mod head;
+pub mod json;
+pub mod mask;
+pub mod message;
+pub mod origin;
+pub mod query;
+pub mod response;
+pub mod upgrade;
+pub mod utf8;
