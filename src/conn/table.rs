@@ -115,6 +115,14 @@ impl<A: Application> Connections<A> {
         self.live == 0
     }
 
+    /// The connections that speak WebSocket now.
+    pub fn open(&self) -> impl Iterator<Item = ConnId> {
+        self.conns
+            .iter()
+            .filter(|conn| matches!(conn.phase, Phase::Ws(_)))
+            .map(|conn| conn.id)
+    }
+
     /// Bytes of state that one connection costs in this table.
     pub const fn conn_bytes() -> usize {
         size_of::<Conn<A::Face>>()

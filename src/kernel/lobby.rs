@@ -249,6 +249,71 @@ impl Lobby {
         self.queues.len()
     }
 
+    /// Checks every invariant, for tests; the error says which does not hold.
+    pub fn audit(&self) -> Result<(), String> {
+        let mut places = 0;
+        let mut waiting = 0;
+        let mut paired = 0;
+        for (index, seat) in self.seats.iter().enumerate() {
+            match seat {
+                Seat::Out => {}
+                Seat::Waiting { place } => {
+                    waiting += 1;
+                    let mut at = *place;
+                    while let Some(place) = self.places.get(at as usize) {
+                        if place.conn.index() != index {
+                            return Err(format!("seat {index} holds a place of {:?}", place.conn));
+                        }
+                        places += 1;
+                        at = place.sibling;
+                    }
+                }
+                Seat::Paired(peer) => {
+                    paired += 1;
+                    let back = self.peer(*peer).map(ConnId::index);
+                    if back != Some(index) || peer.index() == index {
+                        return Err(format!("the pair of {index} and {peer:?} is not symmetric"));
+                    }
+                }
+            }
+        }
+        let census: [usize; 2] = Mode::ALL.iter().fold([0; 2], |[searching, pairs], mode| {
+            let census = self.census(*mode);
+            [searching + census.searching, pairs + census.pairs]
+        });
+        if census != [waiting, paired / 2] {
+            return Err(format!(
+                "{census:?} counted, but {waiting} wait and {paired} talk"
+            ));
+        }
+        if places != self.places.len() {
+            return Err(format!("{places} places held of {}", self.places.len()));
+        }
+        self.audit_queues()
+    }
+
+    fn audit_queues(&self) -> Result<(), String> {
+        let mut queued = 0;
+        for (key, queue) in &self.queues {
+            let (mut at, mut prev, mut ticket) = (queue.head, NONE, 0);
+            while let Some(place) = self.places.get(at as usize) {
+                if place.key != *key || place.prev != prev || place.ticket <= ticket {
+                    return Err(format!("the queue {key:?} is out of order"));
+                }
+                (ticket, prev, at) = (place.ticket, at, place.next);
+                queued += 1;
+            }
+            if prev == NONE || prev != queue.tail {
+                return Err(format!("the queue {key:?} is empty or has another end"));
+            }
+        }
+        if queued == self.places.len() {
+            Ok(())
+        } else {
+            Err(format!("{queued} places queued of {}", self.places.len()))
+        }
+    }
+
     fn enqueue(&mut self, conn: ConnId, key: QueueKey, ticket: u64, sibling: u32) -> u32 {
         let entry = self.places.vacant_entry();
         let at = entry.key() as u32;

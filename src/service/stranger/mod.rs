@@ -8,6 +8,7 @@
 //! same pair id and mode; nobody is paired with themself; whoever is held back from reading is paired with
 //! somebody whose output is over its high-water mark.
 
+mod audit;
 mod client;
 mod command;
 mod matching;

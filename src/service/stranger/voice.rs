@@ -1,6 +1,7 @@
 //! What the service says, in either format, appended to the listener's output lane.
 
-use serde_json::json;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::client::Format;
@@ -48,8 +49,42 @@ fn line(lane: &mut Vec<u8>, line: &str) {
     frame::write(lane, Kind::Text, line.as_bytes());
 }
 
-fn json(lane: &mut Vec<u8>, value: &serde_json::Value) {
-    line(lane, &value.to_string());
+/// The events that are rare enough to be serialized in the ordinary way.
+#[derive(Serialize)]
+#[serde(
+    tag = "type",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+enum Event<'a> {
+    Typing {
+        pair_id: Uuid,
+        active: bool,
+    },
+    Stats {
+        online: usize,
+        searching: usize,
+        pairs: usize,
+    },
+    Draining {
+        retry_ms: u64,
+    },
+    Error {
+        code: &'a str,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        field: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cid: Option<&'a RawValue>,
+    },
+}
+
+fn event(lane: &mut Vec<u8>, event: &Event<'_>) {
+    // None of the events has a value that cannot be serialized.
+    let text = serde_json::to_vec(event).unwrap_or_default();
+    frame::write(lane, Kind::Text, &text);
 }
 
 /// You are waiting.
@@ -178,11 +213,8 @@ pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
 }
 
 /// Your partner types, or does not any more.
-pub(super) fn typing(lane: &mut Vec<u8>, pair: Uuid, active: bool) {
-    json(
-        lane,
-        &json!({ "type": "typing", "pairId": pair, "active": active }),
-    );
+pub(super) fn typing(lane: &mut Vec<u8>, pair_id: Uuid, active: bool) {
+    event(lane, &Event::Typing { pair_id, active });
 }
 
 /// Your partner's browser says this to yours; `body` is any JSON value, passed on as it stood.
@@ -207,9 +239,13 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
 
 /// This many people are here.
 pub(super) fn stats(lane: &mut Vec<u8>, online: usize, searching: usize, pairs: usize) {
-    json(
+    event(
         lane,
-        &json!({ "type": "stats", "online": online, "searching": searching, "pairs": pairs }),
+        &Event::Stats {
+            online,
+            searching,
+            pairs,
+        },
     );
 }
 
@@ -218,23 +254,22 @@ pub(super) fn error(format: Format, lane: &mut Vec<u8>, fault: &Fault<'_>) {
     if format == Format::Text {
         return line(lane, &format!("{}{}", plain::ERROR_PREFIX, fault.message));
     }
-    let mut value = json!({ "type": "error", "code": fault.code, "message": fault.message });
-    if let Some(field) = fault.field {
-        value["field"] = json!(field);
-    }
-    if let Some(retry_ms) = fault.retry_ms {
-        value["retryMs"] = json!(retry_ms);
-    }
-    if let Some(cid) = fault.cid {
-        value["cid"] = serde_json::from_str(cid).unwrap_or_default();
-    }
-    json(lane, &value);
+    event(
+        lane,
+        &Event::Error {
+            code: fault.code,
+            message: &fault.message,
+            field: fault.field,
+            retry_ms: fault.retry_ms,
+            cid: fault.cid.and_then(|cid| serde_json::from_str(cid).ok()),
+        },
+    );
 }
 
 /// The server is going away; come back after so many milliseconds.
 pub(super) fn draining(format: Format, lane: &mut Vec<u8>, retry_ms: u64) {
     match format {
         Format::Text => line(lane, plain::DRAINING),
-        Format::Json => json(lane, &json!({ "type": "draining", "retryMs": retry_ms })),
+        Format::Json => event(lane, &Event::Draining { retry_ms }),
     }
 }

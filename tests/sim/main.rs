@@ -1,0 +1,64 @@
+//! The whole program in a simulated world: virtual time, virtual sockets, scripted people, one seed.
+//!
+//! Each seed gives one history: people come, search, talk, skip, go silent, send half a frame, stop reading
+//! and vanish, while bytes move in pieces of any size. After every step the invariants must hold. A failure
+//! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
+
+mod person;
+mod world;
+
+use world::World;
+
+const SEEDS: u64 = 600;
+const STEPS: usize = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn every_history_keeps_the_invariants() {
+    let first = number("SIM_SEED");
+    let seeds = match first {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let mut relayed = 0;
+    let mut pairs = 0;
+    let mut closes = 0;
+    for seed in seeds {
+        let mut world = World::new(seed);
+        for step in 0..STEPS {
+            let done = world.step();
+            done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
+        }
+        let stats = world
+            .end()
+            .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
+        relayed += stats.messages_relayed;
+        pairs += stats.pairs_made;
+        closes += stats.closes(passerby::kernel::stats::CloseCause::TooSlow);
+        assert_eq!(stats.panics, 0);
+    }
+    // The histories must have been worth checking.
+    if first.is_none() {
+        assert!(
+            relayed > 1_000 && pairs > 500,
+            "{relayed} messages in {pairs} pairs"
+        );
+        assert!(closes > 0, "nobody was ever too slow");
+    }
+}
+
+#[test]
+fn a_seed_is_a_history() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        for _ in 0..STEPS {
+            world.step().expect("sound");
+        }
+        world.transcript()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}
