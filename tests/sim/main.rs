@@ -26,12 +26,14 @@ fn every_history_keeps_the_invariants() {
     let mut relayed = 0;
     let mut pairs = 0;
     let mut closes = 0;
+    let mut pauses = 0;
     for seed in seeds {
         let mut world = World::new(seed);
         for step in 0..STEPS {
             let done = world.step();
             done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
         }
+        pauses += world.pauses;
         let stats = world
             .end()
             .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
@@ -47,6 +49,10 @@ fn every_history_keeps_the_invariants() {
             "{relayed} messages in {pairs} pairs"
         );
         assert!(closes > 0, "nobody was ever too slow");
+        assert!(
+            pauses > 1_000,
+            "hardly anybody was ever held back: {pauses}"
+        );
     }
 }
 

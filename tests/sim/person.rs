@@ -17,9 +17,9 @@ pub enum State {
 pub struct Person {
     pub name: usize,
     pub state: State,
-    /// Texts heard, by the pair they were heard in.
+    /// The numbers of messages heard, with the pair they were heard in.
     pub heard: Vec<(String, String)>,
-    /// Texts for which a receipt came, by order.
+    /// The numbers of messages for which a receipt came, in order.
     pub receipts: Vec<String>,
     /// Pairs this person was told of.
     pub pairs: Vec<String>,
@@ -53,13 +53,10 @@ impl Person {
     /// The frame of a new message, whose text nobody else ever says.
     pub fn say(&mut self, padding: usize) -> Vec<u8> {
         self.said += 1;
-        let text = format!("{}:{}:{}", self.name, self.said, "x".repeat(padding));
-        frame(
-            0x81,
-            json!({ "type": "sendMessage", "text": text, "cid": text })
-                .to_string()
-                .as_bytes(),
-        )
+        let cid = format!("{}:{}", self.name, self.said);
+        let text = format!("{cid}:{}", "x".repeat(padding));
+        let message = json!({ "type": "sendMessage", "text": text, "cid": cid });
+        frame(0x81, message.to_string().as_bytes())
     }
 
     /// Takes bytes from the server and draws conclusions; the error says what the server did wrong.
@@ -96,7 +93,9 @@ impl Person {
                         .map_err(|fault| format!("{} heard {event}: {fault}", self.name))?;
                 }
                 8 => self.dismissed = true,
-                9 | 10 => {}
+                9 => {}
+                10 if payload == b"ping" || payload == b"amid" => {}
+                10 => return Err("that pong answers nothing".into()),
                 other => return Err(format!("opcode {other} from the server")),
             }
         }
@@ -155,7 +154,8 @@ impl Person {
                 if text.split(':').next() == Some(&self.name.to_string()) {
                     return Err("I hear myself".into());
                 }
-                self.heard.push((field("pairId"), text));
+                let cid = text.trim_end_matches('x').trim_end_matches(':');
+                self.heard.push((field("pairId"), cid.to_owned()));
             }
             Some("typing") => here(&self.state)?,
             Some("sent") => self.receipts.push(field("cid")),

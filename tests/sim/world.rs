@@ -16,7 +16,8 @@ use rand::{RngExt, SeedableRng};
 
 use crate::person::{Person, State, frame};
 
-const PEOPLE_MAX: usize = 10;
+/// Most worlds are small, so that people meet often.
+const PEOPLE_MAX: [usize; 4] = [2, 3, 5, 10];
 
 /// One virtual socket with the person at its other end.
 struct Wire {
@@ -45,18 +46,30 @@ pub struct World {
     wires: Vec<Wire>,
     free: Vec<u32>,
     born: u32,
+    people_max: usize,
     /// What everybody who has gone had heard, by name.
     gone: Vec<Person>,
     trace: Vec<String>,
+    /// How often, over all steps, somebody was not read from.
+    pub pauses: usize,
 }
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let settings = Settings::default();
+        let mut settings = Settings::default();
+        if seed % 2 == 1 {
+            // Without limits, so that queues fill.
+            settings.stranger.message_rate = Rate::UNLIMITED;
+            settings.stranger.skip_rate = Rate::UNLIMITED;
+        }
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let connections = conn::Settings {
-            frame_rate: Rate::new(100.0, 200),
+            frame_rate: if seed % 4 == 1 {
+                Rate::UNLIMITED
+            } else {
+                Rate::new(100.0, 200)
+            },
             seed,
             ..conn::Settings::default()
         };
@@ -70,10 +83,12 @@ impl World {
             },
             random: StdRng::seed_from_u64(seed),
             wires: Vec::new(),
-            free: (0..2 * PEOPLE_MAX as u32).rev().collect(),
+            free: (0..20).rev().collect(),
             born: 0,
+            people_max: PEOPLE_MAX[seed as usize / 2 % 4],
             gone: Vec::new(),
             trace: Vec::new(),
+            pauses: 0,
         }
     }
 
@@ -90,6 +105,11 @@ impl World {
             _ => self.wait(),
         }
         self.settle();
+        self.pauses += self
+            .wires
+            .iter()
+            .filter(|wire| self.server.is_paused(wire.id))
+            .count();
         self.check()
     }
 
@@ -99,7 +119,7 @@ impl World {
 
     /// Lets everything arrive, checks the books, then empties the world and checks that it is empty.
     pub fn end(mut self) -> Result<Stats, String> {
-        for _ in 0..2_000 {
+        for _ in 0..80 {
             for at in 0..self.wires.len() {
                 self.deliver(at, usize::MAX);
             }
@@ -114,6 +134,15 @@ impl World {
         }
         self.check()?;
         self.check_books()?;
+        for wire in self
+            .wires
+            .iter()
+            .filter(|wire| wire.awake && !wire.finishing)
+        {
+            if self.server.is_paused(wire.id) || !wire.upstream.is_empty() {
+                return Err(format!("{:?} is not read from any more", wire.id));
+            }
+        }
         while !self.wires.is_empty() {
             self.lose(0, CloseCause::Gone);
             self.settle();
@@ -126,7 +155,7 @@ impl World {
     }
 
     fn arrive(&mut self) {
-        if self.wires.len() >= PEOPLE_MAX {
+        if self.wires.len() >= self.people_max {
             return;
         }
         let Some(index) = self.free.pop() else {
@@ -195,6 +224,7 @@ impl World {
             48..50 => fragments(&person.say(padding)),
             50..52 => return self.both_press_next(at),
             52..54 => (0..30).flat_map(|_| person.say(padding)).collect(),
+            54..57 => (0..80).flat_map(|_| person.say(1_900)).collect(),
             _ => person.say(padding),
         };
         self.trace.push(format!("{} acts {roll}", person.name));
@@ -223,7 +253,11 @@ impl World {
     fn carry_up(&mut self) {
         if let Some(at) = self.pick() {
             let most = [1, 7, 60, 16 * 1024][self.random.random_range(0..4)];
-            self.deliver(at, most);
+            let times = [1, 12][self.random.random_range(0..2)];
+            for _ in 0..times {
+                self.deliver(at, most);
+                self.settle();
+            }
         }
     }
 
