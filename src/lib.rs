@@ -6,6 +6,14 @@
 //! decisions go out. See `docs/ARCHITECTURE.md`.
 
 #![forbid(unsafe_code)]
+#![warn(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    unreachable_pub
+)]
 
 pub mod app;
 pub mod config;

@@ -1,5 +1,15 @@
 //! The passerby server.
 
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    unreachable_pub
+)]
+
 mod logging;
 
 use std::io::Write;

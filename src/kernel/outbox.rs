@@ -121,6 +121,11 @@ impl Outbox {
         self.socket_ops.push(SocketOp::Read(conn));
     }
 
+    /// Bytes of state that one lane costs in this table.
+    pub const fn lane_bytes() -> usize {
+        size_of::<Lane>()
+    }
+
     /// How many lanes are open.
     pub const fn open_lanes(&self) -> usize {
         self.open

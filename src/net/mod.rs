@@ -3,9 +3,12 @@
 //! [`Reactor`] owns the poller and the sockets, reads the clock once a turn, and carries bytes between sockets
 //! and [`Connections`](crate::conn::Connections). It decides nothing about what they mean.
 
+mod accept;
 mod clock;
+mod inflow;
 mod listener;
 mod mailbox;
+mod outflow;
 mod reactor;
 mod socket;
 

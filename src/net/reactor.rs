@@ -8,12 +8,11 @@
 //! `ready` list; a socket is in the slab exactly as long as its connection is in [`Connections`].
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
@@ -22,12 +21,12 @@ use slab::Slab;
 use super::clock::Clock;
 use super::listener::Bind;
 use super::mailbox::{Handle, Letter, Mailbox};
-use super::socket::{Inflow, Outflow, Socket, State};
-use crate::conn::{Application, Connections, Turn};
+use super::socket::Socket;
+use crate::conn::{Application, Connections};
 use crate::kernel::effect::SocketOp;
 use crate::kernel::id::ConnId;
 use crate::kernel::outbox::Outbox;
-use crate::kernel::stats::{CloseCause, Stats};
+use crate::kernel::stats::Stats;
 use crate::kernel::time::Now;
 use crate::limits;
 
@@ -54,40 +53,52 @@ pub struct Settings {
     pub signals: bool,
 }
 
+/// What the events of this turn share, borrowed from the loop that `$self` is.
+macro_rules! turn {
+    ($self:ident, $now:expr) => {
+        &mut $crate::conn::Turn {
+            now: $now,
+            out: &mut $self.out,
+            stats: &mut $self.stats,
+        }
+    };
+}
+pub(super) use turn;
+
 /// The loop. See the module's description.
 #[allow(missing_debug_implementations)]
 pub struct Reactor<A: Application> {
-    settings: Settings,
-    poll: Poll,
-    listeners: Vec<Listener>,
-    signals: Option<Signals>,
-    mailbox: Mailbox,
-    sockets: Slab<Socket>,
-    conns: Connections<A>,
-    out: Outbox,
-    stats: Stats,
-    clock: Clock,
+    pub(super) settings: Settings,
+    pub(super) poll: Poll,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) signals: Option<Signals>,
+    pub(super) mailbox: Mailbox,
+    pub(super) sockets: Slab<Socket>,
+    pub(super) conns: Connections<A>,
+    pub(super) out: Outbox,
+    pub(super) stats: Stats,
+    pub(super) clock: Clock,
     /// The one receive buffer.
-    inbox: Box<[u8]>,
+    pub(super) inbox: Box<[u8]>,
     /// Sockets to read from in the next turn whatever the poller says.
-    ready: Vec<ConnId>,
-    dead: Vec<ConnId>,
-    dirty: Vec<ConnId>,
-    ops: Vec<SocketOp>,
-    generation: u32,
+    pub(super) ready: Vec<ConnId>,
+    pub(super) dead: Vec<ConnId>,
+    pub(super) dirty: Vec<ConnId>,
+    pub(super) ops: Vec<SocketOp>,
+    pub(super) generation: u32,
     /// Until when accepting rests, in monotonic microseconds.
-    rest_until_us: u64,
+    pub(super) rest_until_us: u64,
     /// When a drain must be over, in monotonic microseconds.
-    drained_by_us: Option<u64>,
-    stopped: bool,
+    pub(super) drained_by_us: Option<u64>,
+    pub(super) stopped: bool,
 }
 
 #[derive(Debug)]
-struct Listener {
-    listener: TcpListener,
+pub(super) struct Listener {
+    pub(super) listener: TcpListener,
     address: SocketAddr,
     /// Whether somebody may be waiting.
-    ready: bool,
+    pub(super) ready: bool,
 }
 
 impl<A: Application> Reactor<A> {
@@ -190,12 +201,7 @@ impl<A: Application> Reactor<A> {
             self.ready.clear();
         }
         self.accept(now);
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.conns.elapsed(&mut turn);
+        self.conns.elapsed(turn!(self, now));
         self.settle(now);
         self.bury(now);
         self.check_drain(now);
@@ -278,298 +284,6 @@ impl<A: Application> Reactor<A> {
         }
     }
 
-    /// Reads from a socket that is owed a turn.
-    fn resume(&mut self, id: ConnId, now: Now) {
-        if let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-        {
-            socket.listed = false;
-            if socket.readable {
-                self.read(id, now);
-            }
-        }
-    }
-
-    /// Reads once and hands on what came.
-    #[inline]
-    fn read(&mut self, id: ConnId, now: Now) {
-        let Some(socket) = self.sockets.get_mut(id.index()) else {
-            return;
-        };
-        match socket.state {
-            State::Open if self.conns.is_paused(id) => return,
-            State::Dead => return,
-            _ => {}
-        }
-        let (count, more) = match socket.read(&mut self.inbox) {
-            Inflow::Last(count) => (count, false),
-            Inflow::More(count) => (count, true),
-            Inflow::Nothing => return,
-            Inflow::End => return self.ended(id, now),
-            Inflow::Broken => return self.broke(id, now),
-        };
-        if socket.state != State::Open {
-            if !socket.discard(count) {
-                return self.kill(id);
-            }
-        } else {
-            let mut turn = Turn {
-                now,
-                out: &mut self.out,
-                stats: &mut self.stats,
-            };
-            let bytes = &mut self.inbox[..count];
-            let conns = &mut self.conns;
-            // A panic is our bug and costs only the connection that met it.
-            let done = catch_unwind(AssertUnwindSafe(|| conns.received(id, bytes, &mut turn)));
-            if done.is_err() {
-                self.stats.panics += 1;
-                log::error!("a handler panicked; its connection is closed");
-                return self.fail(id, CloseCause::Internal, now);
-            }
-        }
-        if more {
-            self.list(id);
-        }
-    }
-
-    /// Puts a socket on the list of those to read from in the next turn.
-    fn list(&mut self, id: ConnId) {
-        if let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-            && !socket.listed
-            && socket.readable
-        {
-            socket.listed = true;
-            self.ready.push(id);
-        }
-    }
-
-    /// The peer's FIN came.
-    fn ended(&mut self, id: ConnId, now: Now) {
-        let Some(socket) = self.sockets.get_mut(id.index()) else {
-            return;
-        };
-        socket.ended = true;
-        match socket.state {
-            State::Open => {
-                let mut turn = Turn {
-                    now,
-                    out: &mut self.out,
-                    stats: &mut self.stats,
-                };
-                self.conns.ended(id, &mut turn);
-            }
-            State::Lingering => self.kill(id),
-            State::Finishing | State::Dead => {}
-        }
-    }
-
-    fn broke(&mut self, id: ConnId, now: Now) {
-        self.fail(id, CloseCause::Gone, now);
-    }
-
-    fn fail(&mut self, id: ConnId, cause: CloseCause, now: Now) {
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.conns.broke(id, cause, &mut turn);
-        self.kill(id);
-    }
-
-    /// Whether another socket could be held.
-    fn may_accept(&self) -> bool {
-        self.sockets.len() < self.settings.sockets_max
-    }
-
-    fn accept(&mut self, now: Now) {
-        if now.micros < self.rest_until_us {
-            return;
-        }
-        for index in 0..self.listeners.len() {
-            let mut budget = limits::ACCEPTS_PER_TURN;
-            while self.listeners[index].ready && budget > 0 && self.may_accept() {
-                budget -= 1;
-                match self.listeners[index].listener.accept() {
-                    Ok((stream, peer)) => self.accepted(stream, peer.ip(), now),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.listeners[index].ready = false;
-                    }
-                    Err(error) if is_peer_fault(&error) => {}
-                    Err(error) => {
-                        // Out of descriptors or memory: the poller will not say again that somebody waits.
-                        log::warn!("accepting rests: {error}");
-                        self.stats.accept_rests += 1;
-                        self.rest_until_us = now.after_ms(limits::ACCEPT_REST_MS);
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    fn accepted(&mut self, mut stream: TcpStream, peer: IpAddr, now: Now) {
-        self.generation = self.generation.checked_add(1).unwrap_or(1);
-        let entry = self.sockets.vacant_entry();
-        let id = ConnId::new(entry.key() as u32, self.generation);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(id.pack() as usize);
-        if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
-            log::warn!("a connection could not be watched: {error}");
-            return;
-        }
-        entry.insert(Socket::new(stream, id));
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.conns.accepted(id, peer, &mut turn);
-    }
-
-    /// Performs every decision and writes every output, until there is neither.
-    fn settle(&mut self, now: Now) {
-        loop {
-            let mut turn = Turn {
-                now,
-                out: &mut self.out,
-                stats: &mut self.stats,
-            };
-            self.conns.perform(&mut turn);
-            let mut ops = std::mem::take(&mut self.ops);
-            std::mem::swap(&mut ops, &mut self.out.socket_ops);
-            for op in ops.drain(..) {
-                self.perform(op, now);
-            }
-            self.ops = ops;
-            let mut dirty = std::mem::take(&mut self.dirty);
-            self.out.take_dirty(&mut dirty);
-            let is_settled = dirty.is_empty();
-            for id in dirty.drain(..) {
-                self.flush(id, now);
-            }
-            self.dirty = dirty;
-            if is_settled && self.out.socket_ops.is_empty() && self.out.effects.is_empty() {
-                return;
-            }
-        }
-    }
-
-    fn perform(&mut self, op: SocketOp, now: Now) {
-        let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Drop(id)) = op;
-        let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-        else {
-            return;
-        };
-        match op {
-            SocketOp::Read(_) => self.list(id),
-            SocketOp::Drop(_) => self.kill(id),
-            SocketOp::Finish(_) => {
-                if socket.state == State::Open {
-                    socket.state = State::Finishing;
-                    self.finish_if_flushed(id, now);
-                    // What came while reading was paused is thrown away now.
-                    self.list(id);
-                }
-            }
-        }
-    }
-
-    /// Writes what is queued for `id`.
-    #[inline]
-    fn flush(&mut self, id: ConnId, now: Now) {
-        let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-        else {
-            return;
-        };
-        if socket.state == State::Dead {
-            return;
-        }
-        let was_stalled = socket.stalled;
-        let was_high = self.out.is_high(id);
-        let outflow = if socket.writable {
-            socket.write(&mut self.out, &mut self.stats.bytes_out)
-        } else {
-            Outflow::Blocked { moved: false }
-        };
-        socket.stalled = matches!(outflow, Outflow::Blocked { .. });
-        let is_quiet = outflow == Outflow::Done && !was_stalled && !was_high;
-        let is_finishing = socket.state == State::Finishing;
-        if !is_quiet {
-            let mut turn = Turn {
-                now,
-                out: &mut self.out,
-                stats: &mut self.stats,
-            };
-            match outflow {
-                Outflow::Done => self.conns.flushed(id, was_high, true, &mut turn),
-                Outflow::Blocked { moved } => self.conns.flushed(id, was_high, moved, &mut turn),
-                Outflow::Broken => return self.broke(id, now),
-            }
-        }
-        if is_finishing {
-            self.finish_if_flushed(id, now);
-        }
-    }
-
-    /// Sends FIN once everything is written.
-    fn finish_if_flushed(&mut self, id: ConnId, now: Now) {
-        if self.out.queued(id) > 0 {
-            return;
-        }
-        let Some(socket) = self.sockets.get_mut(id.index()) else {
-            return;
-        };
-        if socket.ended {
-            return self.kill(id);
-        }
-        socket.shut_down();
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.conns.finished(id, &mut turn);
-    }
-
-    /// Marks a socket to be closed at the end of the turn.
-    fn kill(&mut self, id: ConnId) {
-        if let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-            && socket.state != State::Dead
-        {
-            socket.state = State::Dead;
-            self.dead.push(id);
-        }
-    }
-
-    /// Closes what died in this turn. Only now are its slots free.
-    fn bury(&mut self, now: Now) {
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        for id in self.dead.drain(..) {
-            self.sockets.remove(id.index());
-            self.conns.buried(id, &mut turn);
-        }
-    }
-
     /// Begins to see everybody off; the second time, stops at once.
     fn stop(&mut self, now: Now) {
         if self.conns.is_draining() {
@@ -579,12 +293,7 @@ impl<A: Application> Reactor<A> {
         log::info!("stopping: {} connections to see off", self.conns.len());
         self.listeners.clear();
         self.drained_by_us = Some(now.after_ms(self.settings.drain_ms) + DRAIN_GRACE_US);
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.conns.drain(&mut turn);
+        self.conns.drain(turn!(self, now));
     }
 
     fn check_drain(&mut self, now: Now) {
@@ -594,19 +303,4 @@ impl<A: Application> Reactor<A> {
             self.stopped = true;
         }
     }
-}
-
-/// Whether accepting failed for a reason that concerns only the one who was waiting (accept(2)).
-fn is_peer_fault(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, PermissionDenied};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionReset | Interrupted | PermissionDenied
-    ) || matches!(
-        error.kind(),
-        io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown
-            | io::ErrorKind::TimedOut
-    )
 }

@@ -65,10 +65,10 @@ impl World {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let connections = conn::Settings {
-            frame_rate: if seed % 4 == 1 {
-                Rate::UNLIMITED
-            } else {
-                Rate::new(100.0, 200)
+            frame_rate: match seed % 4 {
+                1 => Rate::UNLIMITED,
+                3 => Rate::new(20.0, 30),
+                _ => Rate::new(100.0, 200),
             },
             seed,
             ..conn::Settings::default()

@@ -1,0 +1,103 @@
+//! The way in: reading from sockets, one read each in a turn.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::reactor::{Reactor, turn};
+use super::socket::{Inflow, State};
+use crate::conn::Application;
+use crate::kernel::id::ConnId;
+use crate::kernel::stats::CloseCause;
+use crate::kernel::time::Now;
+
+impl<A: Application> Reactor<A> {
+    /// Reads from a socket that is owed a turn.
+    pub(super) fn resume(&mut self, id: ConnId, now: Now) {
+        if let Some(socket) = self
+            .sockets
+            .get_mut(id.index())
+            .filter(|socket| socket.id == id)
+        {
+            socket.listed = false;
+            if socket.readable {
+                self.read(id, now);
+            }
+        }
+    }
+
+    /// Reads once and hands on what came.
+    #[inline]
+    pub(super) fn read(&mut self, id: ConnId, now: Now) {
+        let Some(socket) = self.sockets.get_mut(id.index()) else {
+            return;
+        };
+        match socket.state {
+            State::Open if self.conns.is_paused(id) => return,
+            State::Dead => return,
+            _ => {}
+        }
+        let (count, more) = match socket.read(&mut self.inbox) {
+            Inflow::Last(count) => (count, false),
+            Inflow::More(count) => (count, true),
+            Inflow::Nothing => return,
+            Inflow::End => return self.ended(id, now),
+            Inflow::Broken => return self.broke(id, now),
+        };
+        if socket.state != State::Open {
+            if !socket.discard(count) {
+                return self.kill(id);
+            }
+        } else {
+            let bytes = &mut self.inbox[..count];
+            // A panic is our bug and costs only the connection that met it.
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                self.conns.received(id, bytes, turn!(self, now));
+            }));
+            if done.is_err() {
+                self.stats.panics += 1;
+                log::error!("a handler panicked; its connection is closed");
+                return self.fail(id, CloseCause::Internal, now);
+            }
+        }
+        if more {
+            self.list(id);
+        }
+    }
+
+    /// Puts a socket on the list of those to read from in the next turn.
+    pub(super) fn list(&mut self, id: ConnId) {
+        if let Some(socket) = self
+            .sockets
+            .get_mut(id.index())
+            .filter(|socket| socket.id == id)
+            && !socket.listed
+            && socket.readable
+        {
+            socket.listed = true;
+            self.ready.push(id);
+        }
+    }
+
+    /// The peer's FIN came.
+    pub(super) fn ended(&mut self, id: ConnId, now: Now) {
+        let Some(socket) = self.sockets.get_mut(id.index()) else {
+            return;
+        };
+        socket.ended = true;
+        match socket.state {
+            State::Open => {
+                self.conns.ended(id, turn!(self, now));
+            }
+            State::Lingering => self.kill(id),
+            State::Finishing | State::Dead => {}
+        }
+    }
+
+    pub(super) fn broke(&mut self, id: ConnId, now: Now) {
+        self.fail(id, CloseCause::Gone, now);
+    }
+
+    pub(super) fn fail(&mut self, id: ConnId, cause: CloseCause, now: Now) {
+        self.conns.broke(id, cause, turn!(self, now));
+        self.kill(id);
+    }
+}

@@ -1,0 +1,164 @@
+//! The frame codec against an independent one.
+
+use std::io::{self, Cursor, Read, Write};
+
+use passerby::wire::frame::{self, Kind};
+use passerby::wire::message::{Appetite, Decoder, Message};
+use proptest::prelude::*;
+use tungstenite::protocol::{Role, WebSocket};
+
+/// A socket that keeps what is written and gives what it was made with.
+struct Tape {
+    input: Cursor<Vec<u8>>,
+    output: Vec<u8>,
+}
+
+impl Read for Tape {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.input.read(buffer)
+    }
+}
+
+impl Write for Tape {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn peer(role: Role, input: Vec<u8>) -> WebSocket<Tape> {
+    let tape = Tape {
+        input: Cursor::new(input),
+        output: Vec::new(),
+    };
+    WebSocket::from_raw_socket(tape, role, None)
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let short = || prop::collection::vec(any::<u8>(), 0..126);
+    prop_oneof![
+        any::<String>().prop_map(Said::Text),
+        prop::collection::vec(any::<u8>(), 0..70_000).prop_map(Said::Binary),
+        short().prop_map(Said::Ping),
+        short().prop_map(Said::Pong),
+    ]
+}
+
+/// What a client of the other codec sends.
+fn sent(messages: &[Said]) -> Vec<u8> {
+    let mut client = peer(Role::Client, Vec::new());
+    for message in messages {
+        let message = match message.clone() {
+            Said::Text(text) => tungstenite::Message::text(text),
+            Said::Binary(bytes) => tungstenite::Message::binary(bytes),
+            Said::Ping(bytes) => tungstenite::Message::Ping(bytes.into()),
+            Said::Pong(bytes) => tungstenite::Message::Pong(bytes.into()),
+        };
+        client.send(message).expect("sent");
+    }
+    client.get_ref().output.clone()
+}
+
+/// What our decoder makes of it, in pieces of `step` bytes.
+fn decoded(bytes: &[u8], step: usize) -> Vec<Said> {
+    let appetite = Appetite {
+        message_bytes_max: 1 << 20,
+        fragments_max: 32,
+        binary: true,
+    };
+    let mut decoder = Decoder::default();
+    let mut all = Vec::new();
+    for piece in bytes.chunks(step) {
+        let mut piece = piece.to_vec();
+        let mut at = 0;
+        while let Some(message) = decoder.next(&mut piece, &mut at, &appetite).expect("good") {
+            all.push(match message {
+                Message::Text(text) => Said::Text(text.to_owned()),
+                Message::Binary(bytes) => Said::Binary(bytes.to_vec()),
+                Message::Ping(bytes) => Said::Ping(bytes.to_vec()),
+                Message::Pong(bytes) => Said::Pong(bytes.to_vec()),
+                Message::Close(..) => panic!("nobody said goodbye"),
+            });
+        }
+    }
+    assert!(!decoder.is_amid());
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn we_read_what_they_write(messages in prop::collection::vec(said(), 0..8), step in 1usize..40_000) {
+        prop_assert_eq!(decoded(&sent(&messages), step), messages);
+    }
+
+    #[test]
+    fn they_read_what_we_write(messages in prop::collection::vec(said(), 0..8)) {
+        let mut bytes = Vec::new();
+        for message in &messages {
+            match message {
+                Said::Text(text) => frame::write(&mut bytes, Kind::Text, text.as_bytes()),
+                Said::Binary(payload) => frame::write(&mut bytes, Kind::Binary, payload),
+                Said::Ping(payload) => frame::write(&mut bytes, Kind::Ping, payload),
+                Said::Pong(payload) => frame::write(&mut bytes, Kind::Pong, payload),
+            }
+        }
+        let mut client = peer(Role::Client, bytes);
+        for message in messages {
+            let read = match client.read().expect("good") {
+                tungstenite::Message::Text(text) => Said::Text(text.to_string()),
+                tungstenite::Message::Binary(payload) => Said::Binary(payload.to_vec()),
+                tungstenite::Message::Ping(payload) => Said::Ping(payload.to_vec()),
+                tungstenite::Message::Pong(payload) => Said::Pong(payload.to_vec()),
+                other => panic!("{other:?}"),
+            };
+            prop_assert_eq!(read, message);
+        }
+    }
+
+    /// Whatever bytes come, the decoder answers with messages or a refusal, and never panics.
+    #[test]
+    fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..300), step in 1usize..300) {
+        let mut decoder = Decoder::default();
+        'pieces: for piece in bytes.chunks(step) {
+            let mut piece = piece.to_vec();
+            let mut at = 0;
+            loop {
+                match decoder.next(&mut piece, &mut at, &Appetite::default()) {
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(refusal) => {
+                        prop_assert!((1002..=1009).contains(&refusal.code));
+                        break 'pieces;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_goodbye_is_read() {
+    let mut bytes = Vec::new();
+    frame::write_close(&mut bytes, 1012, "restarting");
+    let mut client = peer(Role::Client, bytes);
+    match client.read() {
+        Ok(tungstenite::Message::Close(Some(close))) => {
+            assert_eq!(u16::from(close.code), 1012);
+            assert_eq!(close.reason.as_str(), "restarting");
+        }
+        other => panic!("{other:?}"),
+    }
+}

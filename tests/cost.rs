@@ -1,0 +1,163 @@
+//! What must not drift, counted exactly: allocations per relayed message, bytes of state per connection.
+#![allow(unsafe_code)] // The counting allocator has no other way.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::Ipv4Addr;
+
+use passerby::app::{App, Server, Settings};
+use passerby::conn::{self, Turn};
+use passerby::kernel::bucket::Rate;
+use passerby::kernel::id::ConnId;
+use passerby::kernel::outbox::Outbox;
+use passerby::kernel::stats::Stats;
+use passerby::kernel::time::Now;
+use passerby::net::Reactor;
+use passerby::service::stranger::Stranger;
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() + layout.size() as isize));
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        let _ = BYTES.try_with(|bytes| bytes.set(bytes.get() - layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct World {
+    server: Server,
+    out: Outbox,
+    stats: Stats,
+    now: Now,
+    dirty: Vec<ConnId>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut settings = Settings::default();
+        settings.stranger.message_rate = Rate::UNLIMITED;
+        Self {
+            server: Server::new(App::new(settings, [7; 32]), conn::Settings::default()),
+            out: Outbox::default(),
+            stats: Stats::default(),
+            now: Now {
+                micros: 1_000_000,
+                unix_ms: 1_761_129_000_000,
+            },
+            dirty: Vec::new(),
+        }
+    }
+
+    fn turn(&mut self, act: impl FnOnce(&mut Server, &mut Turn<'_>)) {
+        self.now.micros += 1_000;
+        self.now.unix_ms += 1;
+        let mut turn = Turn {
+            now: self.now,
+            out: &mut self.out,
+            stats: &mut self.stats,
+        };
+        act(&mut self.server, &mut turn);
+        self.server.elapsed(&mut turn);
+        self.server.perform(&mut turn);
+        self.out.take_dirty(&mut self.dirty);
+        for conn in &self.dirty {
+            let count = self.out.queued(*conn);
+            self.out.wrote(*conn, count);
+        }
+    }
+
+    fn open(&mut self, index: u32) -> ConnId {
+        let id = ConnId::new(index, index + 1);
+        self.turn(|server, turn| server.accepted(id, Ipv4Addr::LOCALHOST.into(), turn));
+        self.say(id, UPGRADE);
+        id
+    }
+
+    fn say(&mut self, id: ConnId, bytes: &[u8]) {
+        let mut inbox = [0; 1024];
+        inbox[..bytes.len()].copy_from_slice(bytes);
+        self.turn(|server, turn| server.received(id, &mut inbox[..bytes.len()], turn));
+    }
+}
+
+const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+fn frame(text: &str) -> Vec<u8> {
+    let mut bytes = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+#[test]
+fn a_warm_relay_allocates_nothing() {
+    let mut world = World::new();
+    let (one, other) = (world.open(0), world.open(1));
+    for id in [one, other] {
+        world.say(id, &frame(r#"{"type":"findMatch"}"#));
+    }
+    let message = frame(r#"{"type":"sendMessage","text":"hello \u00e9 there","cid":"1"}"#);
+    let typing = frame(r#"{"type":"sendMessage","text":"hello there"}"#);
+    let exchange = |world: &mut World| {
+        world.say(one, &message);
+        world.say(other, &message);
+        world.say(one, &typing);
+    };
+    (0..100).for_each(|_| exchange(&mut world));
+    let relayed = world.stats.messages_relayed;
+    let before = CALLS.get();
+    (0..1_000).for_each(|_| exchange(&mut world));
+    assert_eq!(CALLS.get() - before, 0);
+    assert_eq!(world.stats.messages_relayed - relayed, 3_000);
+}
+
+#[test]
+fn an_idle_socket_owns_no_memory() {
+    const CROWD: u32 = 1_000;
+    let mut world = World::new();
+    // The tables grow by doubling: grown once, they are there.
+    let crowd: Vec<ConnId> = (0..CROWD).map(|index| world.open(index)).collect();
+    world.turn(|server, turn| {
+        for id in &crowd {
+            server.ended(*id, turn);
+            server.buried(*id, turn);
+        }
+    });
+    world.out.socket_ops.clear();
+    let before = BYTES.get();
+    for index in 0..CROWD {
+        let id = world.open(index);
+        world.say(id, &frame(r#"{"type":"stats"}"#));
+    }
+    world.out.socket_ops.clear();
+    let each = (BYTES.get() - before) as f64 / f64::from(CROWD);
+    assert!(each < 1.0, "{each} bytes of heap for each idle socket");
+}
+
+#[test]
+fn state_fits_its_budget() {
+    let conn = Server::conn_bytes();
+    let client = Stranger::client_bytes();
+    let socket = Reactor::<App>::socket_bytes();
+    let lane = Outbox::lane_bytes();
+    // Two timers of 12 bytes each, one for the connection and one for the search.
+    let total = conn + client + socket + lane + 2 * 12;
+    assert!(
+        total <= 320,
+        "{total} bytes: {conn} connection, {client} client, {socket} socket, {lane} lane"
+    );
+}
