@@ -147,7 +147,11 @@ impl From<Command> for Job {
 
 impl Load {
     pub(crate) fn setting(&self, scenario: &Scenario) -> Setting {
-        let usual_seconds = if matches!(scenario, Scenario::Soak(_)) { 600.0 } else { 5.0 };
+        let usual_seconds = if matches!(scenario, Scenario::Soak(_)) {
+            600.0
+        } else {
+            5.0
+        };
         Setting {
             target: self.target,
             path: self.path.clone(),
@@ -170,7 +174,11 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 
 fn path(text: &str) -> Result<String, String> {
     let sound = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if sound { Ok(text.to_owned()) } else { Err("not a path, like /ws".to_owned()) }
+    if sound {
+        Ok(text.to_owned())
+    } else {
+        Err("not a path, like /ws".to_owned())
+    }
 }
 
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {

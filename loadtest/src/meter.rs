@@ -32,18 +32,16 @@ impl Meter {
             Ok(histogram) => histogram,
             Err(error) => unreachable!("the histogram's bounds are constants: {error}"),
         };
-        Self { count: 0, histogram }
+        Self {
+            count: 0,
+            histogram,
+        }
     }
 
     /// One more, which took so long.
     pub(crate) fn took(&mut self, ns: u64) {
         self.count += 1;
         self.histogram.saturating_record(ns.max(1));
-    }
-
-    /// One more, untimed.
-    pub(crate) fn happened(&mut self) {
-        self.count += 1;
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -67,7 +65,9 @@ impl Meter {
             p99: at(99.0),
             p99_9: at(99.9),
             max: self.histogram.max() as f64 / 1e3,
-            curve: percentiles(self.histogram.len()).map(|percentile| (percentile, at(percentile))).collect(),
+            curve: percentiles(self.histogram.len())
+                .map(|percentile| (percentile, at(percentile)))
+                .collect(),
         })
     }
 }
@@ -95,9 +95,14 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
 /// The slope of the least-squares line through `points`.
 pub(crate) fn slope(points: &[(f64, f64)]) -> Option<f64> {
     let count = points.len() as f64;
-    let (mean_x, mean_y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / count, y + point.1 / count));
+    let (mean_x, mean_y) = points.iter().fold((0.0, 0.0), |(x, y), point| {
+        (x + point.0 / count, y + point.1 / count)
+    });
     let spread: f64 = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum();
-    let shared: f64 = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum();
+    let shared: f64 = points
+        .iter()
+        .map(|(x, y)| (x - mean_x) * (y - mean_y))
+        .sum();
     (spread > 0.0).then(|| shared / spread)
 }
 
@@ -112,10 +117,22 @@ mod tests {
         (1..=1000).for_each(|us| meter.took(us * 1000));
         let latency = meter.latency().unwrap();
         assert_eq!(latency.samples, 1000);
-        for (value, expected) in [(latency.p50, 500.0), (latency.p99, 990.0), (latency.max, 1000.0)] {
-            assert!((value - expected).abs() / expected < 0.002, "{value} for {expected}");
+        for (value, expected) in [
+            (latency.p50, 500.0),
+            (latency.p99, 990.0),
+            (latency.max, 1000.0),
+        ] {
+            assert!(
+                (value - expected).abs() / expected < 0.002,
+                "{value} for {expected}"
+            );
         }
-        assert!(latency.curve.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1));
+        assert!(
+            latency
+                .curve
+                .windows(2)
+                .all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1)
+        );
         meter.reset();
         assert_eq!(meter.count(), 0);
     }

@@ -89,12 +89,23 @@ impl Outcome {
 impl Bounds {
     /// The bounds that `outcome` does not keep, as sentences. What was not measured keeps no bound.
     pub(crate) fn broken(&self, outcome: &Outcome) -> Vec<String> {
-        let rss_mb = outcome.server.as_ref().map(|server| server.rss_kb as f64 / 1024.0);
+        let rss_mb = outcome
+            .server
+            .as_ref()
+            .map(|server| server.rss_kb as f64 / 1024.0);
         let most = [
             ("p99 latency in us", outcome.p99_us(), self.max_p99_us),
-            ("server CPU us per item", outcome.cpu_us_per_item(), self.max_cpu_us_per_msg),
+            (
+                "server CPU us per item",
+                outcome.cpu_us_per_item(),
+                self.max_cpu_us_per_msg,
+            ),
             ("server RSS in MB", rss_mb, self.max_rss_mb),
-            ("errors", Some(outcome.errors_total() as f64), self.max_errors.map(|errors| errors as f64)),
+            (
+                "errors",
+                Some(outcome.errors_total() as f64),
+                self.max_errors.map(|errors| errors as f64),
+            ),
         ];
         let mut broken: Vec<String> = most
             .into_iter()
@@ -105,7 +116,10 @@ impl Bounds {
             })
             .collect();
         if let Some(bound) = self.min_rate.filter(|bound| outcome.rate_per_s < *bound) {
-            broken.push(format!("rate per second: {:.1}, wanted are {bound}", outcome.rate_per_s));
+            broken.push(format!(
+                "rate per second: {:.1}, wanted are {bound}",
+                outcome.rate_per_s
+            ));
         }
         broken
     }
@@ -118,7 +132,10 @@ mod tests {
     fn outcome() -> Outcome {
         Outcome {
             rate_per_s: 100.0,
-            latency_us: Some(Latency { p99: 50.0, ..Latency::default() }),
+            latency_us: Some(Latency {
+                p99: 50.0,
+                ..Latency::default()
+            }),
             errors: BTreeMap::from([("reset".to_owned(), 2), ("lost".to_owned(), 1)]),
             ..Outcome::default()
         }
@@ -126,21 +143,36 @@ mod tests {
 
     #[test]
     fn kept_bounds_say_nothing() {
-        let bounds =
-            Bounds { max_p99_us: Some(50.0), min_rate: Some(100.0), max_errors: Some(3), ..Bounds::default() };
+        let bounds = Bounds {
+            max_p99_us: Some(50.0),
+            min_rate: Some(100.0),
+            max_errors: Some(3),
+            ..Bounds::default()
+        };
         assert!(bounds.broken(&outcome()).is_empty());
         assert!(Bounds::default().broken(&outcome()).is_empty());
     }
 
     #[test]
     fn broken_bounds_are_named() {
-        let bounds = Bounds { max_p99_us: Some(49.0), min_rate: Some(101.0), max_errors: Some(2), ..Bounds::default() };
+        let bounds = Bounds {
+            max_p99_us: Some(49.0),
+            min_rate: Some(101.0),
+            max_errors: Some(2),
+            ..Bounds::default()
+        };
         assert_eq!(bounds.broken(&outcome()).len(), 3);
     }
 
     #[test]
     fn what_was_not_measured_keeps_no_bound() {
-        let bounds = Bounds { max_rss_mb: Some(1.0), ..Bounds::default() };
-        assert_eq!(bounds.broken(&outcome()), ["server RSS in MB: not measured"]);
+        let bounds = Bounds {
+            max_rss_mb: Some(1.0),
+            ..Bounds::default()
+        };
+        assert_eq!(
+            bounds.broken(&outcome()),
+            ["server RSS in MB: not measured"]
+        );
     }
 }

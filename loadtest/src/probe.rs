@@ -26,13 +26,19 @@ pub(crate) struct Reading {
 
 impl Probe {
     pub(crate) fn of(pid: u32) -> Self {
-        Self { root: PathBuf::from(format!("/proc/{pid}")) }
+        Self {
+            root: PathBuf::from(format!("/proc/{pid}")),
+        }
     }
 
     /// Nothing when the process is gone.
     pub(crate) fn read(&self) -> Option<Reading> {
         let status = fs::read_to_string(self.root.join("status")).ok()?;
-        Some(Reading { cpu_ns: self.cpu_ns()?, rss_kb: field_kb(&status, "VmRSS:")?, anon_kb: field_kb(&status, "RssAnon:")? })
+        Some(Reading {
+            cpu_ns: self.cpu_ns()?,
+            rss_kb: field_kb(&status, "VmRSS:")?,
+            anon_kb: field_kb(&status, "RssAnon:")?,
+        })
     }
 
     /// Open descriptors. Costs the kernel some time when there are thousands.
@@ -44,8 +50,14 @@ impl Probe {
     fn cpu_ns(&self) -> Option<u64> {
         let mut total = 0;
         for task in fs::read_dir(self.root.join("task")).ok()?.flatten() {
-            let Ok(line) = fs::read_to_string(task.path().join("schedstat")) else { continue };
-            total += line.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0);
+            let Ok(line) = fs::read_to_string(task.path().join("schedstat")) else {
+                continue;
+            };
+            total += line
+                .split(' ')
+                .next()
+                .and_then(|ns| ns.parse::<u64>().ok())
+                .unwrap_or(0);
         }
         if total > 0 {
             return Some(total);
@@ -61,7 +73,13 @@ fn ticks(stat: &str) -> Option<u64> {
 }
 
 fn field_kb(status: &str, name: &str) -> Option<u64> {
-    status.lines().find_map(|line| line.strip_prefix(name))?.split_ascii_whitespace().next()?.parse().ok()
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))?
+        .split_ascii_whitespace()
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Binds the calling thread, and what it will start, to one processor.
@@ -79,10 +97,19 @@ pub(crate) fn raise_descriptors() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     const DESCRIPTORS_MAX: u64 = 20_000;
     let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.unwrap_or(DESCRIPTORS_MAX).min(DESCRIPTORS_MAX);
+    let wanted = limit
+        .maximum
+        .unwrap_or(DESCRIPTORS_MAX)
+        .min(DESCRIPTORS_MAX);
     if limit.current.is_some_and(|current| current < wanted) {
         // Without it, large runs report their failed connections.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum });
+        let _ = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: Some(wanted),
+                maximum: limit.maximum,
+            },
+        );
     }
 }
 

@@ -64,7 +64,11 @@ impl Session {
         let probe = setting.server_pid.map(Probe::of);
         let empty = match &probe {
             None => None,
-            Some(probe) => Some(probe.read().ok_or_else(|| io::Error::other("no such server process"))?),
+            Some(probe) => Some(
+                probe
+                    .read()
+                    .ok_or_else(|| io::Error::other("no such server process"))?,
+            ),
         };
         Ok(Self {
             fleet: Fleet::new(setting.target, &setting.path, setting.sources)?,
@@ -86,7 +90,12 @@ impl Session {
     }
 
     /// Opens `wanted` connections, a bounded number at a time, and plays on until `ready`.
-    pub(crate) fn gather<P: Play>(&mut self, play: &mut P, wanted: u32, ready: impl Fn(&P) -> bool) -> io::Result<()> {
+    pub(crate) fn gather<P: Play>(
+        &mut self,
+        play: &mut P,
+        wanted: u32,
+        ready: impl Fn(&P) -> bool,
+    ) -> io::Result<()> {
         let mut dialled = 0;
         let mut progressed = Instant::now();
         let mut open = 0;
@@ -112,7 +121,11 @@ impl Session {
     pub(crate) fn idle_through(&mut self, play: &mut impl Play, time: Duration) -> io::Result<()> {
         let end = Instant::now() + time;
         while Instant::now() < end {
-            self.fleet.turn(play, end.saturating_duration_since(Instant::now()).min(Duration::from_millis(20)))?;
+            self.fleet.turn(
+                play,
+                end.saturating_duration_since(Instant::now())
+                    .min(Duration::from_millis(20)),
+            )?;
         }
         Ok(())
     }
@@ -126,11 +139,19 @@ impl Session {
         let before = self.read_server();
         let own_before = self.own.read();
         let began = Instant::now();
-        let mut sampler = Sampler { began, last: began, count: 0, cpu: before, told_s: 0 };
+        let mut sampler = Sampler {
+            began,
+            last: began,
+            count: 0,
+            cpu: before,
+            told_s: 0,
+        };
         let mut series = Vec::new();
         let mut next = began + step;
         while began.elapsed() < length {
-            let patience = next.saturating_duration_since(Instant::now()).min(length.saturating_sub(began.elapsed()));
+            let patience = next
+                .saturating_duration_since(Instant::now())
+                .min(length.saturating_sub(began.elapsed()));
             self.fleet.turn(play, patience)?;
             if Instant::now() >= next {
                 next += step;
@@ -142,9 +163,17 @@ impl Session {
         if before.is_some() && after.is_none() {
             self.fleet.fault("the server is gone");
         }
-        let own_ns = self.own.read().unwrap_or_default().cpu_ns - own_before.unwrap_or_default().cpu_ns;
+        let own_ns =
+            self.own.read().unwrap_or_default().cpu_ns - own_before.unwrap_or_default().cpu_ns;
         let own_cpu_share = own_ns as f64 / 1e9 / seconds;
-        Ok(Window { seconds, count: play.meter().count(), before, after, own_cpu_share, series })
+        Ok(Window {
+            seconds,
+            count: play.meter().count(),
+            before,
+            after,
+            own_cpu_share,
+            series,
+        })
     }
 
     /// Sums a finished run up.
@@ -177,14 +206,20 @@ impl Session {
         let now = Instant::now();
         let span_s = (now - sampler.last).as_secs_f64();
         let reading = self.read_server();
-        let cpu_ns = reading.zip(sampler.cpu).map(|(now, last)| now.cpu_ns.saturating_sub(last.cpu_ns));
+        let cpu_ns = reading
+            .zip(sampler.cpu)
+            .map(|(now, last)| now.cpu_ns.saturating_sub(last.cpu_ns));
         let sample = Sample {
             at_s: (now - sampler.began).as_secs_f64(),
             rate_per_s: (count - sampler.count) as f64 / span_s,
             connections: self.fleet.open(),
             server_cpu_share: cpu_ns.map(|ns| ns as f64 / 1e9 / span_s),
             server_rss_kb: reading.map(|reading| reading.rss_kb),
-            server_descriptors: self.probe.as_ref().filter(|_| self.descriptors_wanted).and_then(Probe::descriptors),
+            server_descriptors: self
+                .probe
+                .as_ref()
+                .filter(|_| self.descriptors_wanted)
+                .and_then(Probe::descriptors),
         };
         (sampler.last, sampler.count, sampler.cpu) = (now, count, reading);
         if self.setting.progress && sample.at_s as u64 > sampler.told_s {
@@ -196,8 +231,12 @@ impl Session {
 
     /// One line on stderr. A closed stderr is no reason to stop.
     fn tell_progress(&self, sample: &Sample) {
-        let cpu = sample.server_cpu_share.map_or(String::new(), |share| format!("  server cpu {:.0} %", share * 100.0));
-        let rss = sample.server_rss_kb.map_or(String::new(), |kb| format!("  rss {:.1} MB", kb as f64 / 1024.0));
+        let cpu = sample.server_cpu_share.map_or(String::new(), |share| {
+            format!("  server cpu {:.0} %", share * 100.0)
+        });
+        let rss = sample.server_rss_kb.map_or(String::new(), |kb| {
+            format!("  rss {:.1} MB", kb as f64 / 1024.0)
+        });
         let errors: u64 = self.fleet.errors().values().sum();
         let line = format!(
             "{:4.0} s  {:>9.0} /s  {} connections{cpu}{rss}  {errors} errors",
@@ -207,9 +246,17 @@ impl Session {
     }
 
     fn given_up(&self, wanted: u32) -> io::Error {
-        let errors: Vec<_> = self.fleet.errors().iter().map(|(kind, count)| format!("{kind} x{count}")).collect();
+        let errors: Vec<_> = self
+            .fleet
+            .errors()
+            .iter()
+            .map(|(kind, count)| format!("{kind} x{count}"))
+            .collect();
         let open = self.fleet.open();
-        io::Error::other(format!("gave up with {open} of {wanted} connections ready; errors: [{}]", errors.join(", ")))
+        io::Error::other(format!(
+            "gave up with {open} of {wanted} connections ready; errors: [{}]",
+            errors.join(", ")
+        ))
     }
 }
 

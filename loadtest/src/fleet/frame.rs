@@ -57,13 +57,20 @@ pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
         }
     }
     frame.extend(MASK_KEY);
-    frame.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ MASK_KEY[at % 4]));
+    frame.extend(
+        payload
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| byte ^ MASK_KEY[at % 4]),
+    );
     frame
 }
 
 /// The first frame in `bytes`, or nothing while it is incomplete.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
-    let [first, second, rest @ ..] = bytes else { return Ok(None) };
+    let [first, second, rest @ ..] = bytes else {
+        return Ok(None);
+    };
     let opcode = first & 0x0f;
     if first & 0x70 != 0 || matches!(opcode, 0x3..=0x7 | 0xb..=0xf) {
         return Err(BadFrame);
@@ -74,26 +81,41 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Frame<'_>>, BadFrame> {
             None => return Ok(None),
         },
         127 => match rest.first_chunk::<8>() {
-            Some(len) => (usize::try_from(u64::from_be_bytes(*len)).map_err(|_| BadFrame)?, 10),
+            Some(len) => (
+                usize::try_from(u64::from_be_bytes(*len)).map_err(|_| BadFrame)?,
+                10,
+            ),
             None => return Ok(None),
         },
         len => (usize::from(len), 2),
     };
     let mut mask = None;
     if second & 0x80 != 0 {
-        let Some(key) = bytes.get(at..).and_then(|tail| tail.first_chunk::<4>()) else { return Ok(None) };
+        let Some(key) = bytes.get(at..).and_then(|tail| tail.first_chunk::<4>()) else {
+            return Ok(None);
+        };
         mask = Some(*key);
         at += 4;
     }
     let size = at.checked_add(len).ok_or(BadFrame)?;
-    let Some(payload) = bytes.get(at..size) else { return Ok(None) };
-    Ok(Some(Frame { opcode, fin: first & 0x80 != 0, mask, payload, size }))
+    let Some(payload) = bytes.get(at..size) else {
+        return Ok(None);
+    };
+    Ok(Some(Frame {
+        opcode,
+        fin: first & 0x80 != 0,
+        mask,
+        payload,
+        size,
+    }))
 }
 
 impl Frame<'_> {
     /// Recognises a text frame by its `type`, without parsing the JSON.
     pub(crate) fn word(&self) -> Word {
-        let Some(key) = self.mask else { return word(self.payload) };
+        let Some(key) = self.mask else {
+            return word(self.payload);
+        };
         let mut glance = [0; GLANCE_BYTES];
         let len = self.payload.len().min(GLANCE_BYTES);
         for (at, byte) in self.payload[..len].iter().enumerate() {
@@ -105,7 +127,11 @@ impl Frame<'_> {
     /// The payload, unmasked when it came masked.
     pub(crate) fn bare(&self) -> Vec<u8> {
         let key = self.mask.unwrap_or_default();
-        self.payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]).collect()
+        self.payload
+            .iter()
+            .enumerate()
+            .map(|(at, byte)| byte ^ key[at % 4])
+            .collect()
     }
 }
 
@@ -117,7 +143,9 @@ fn word(json: &[u8]) -> Word {
             None => return Word::Other,
         },
     };
-    let starts = |name: &[u8]| kind.starts_with(name) && kind.get(name.len()).is_none_or(|next| *next == b'"');
+    let starts = |name: &[u8]| {
+        kind.starts_with(name) && kind.get(name.len()).is_none_or(|next| *next == b'"')
+    };
     // The commands stand here because the floor hands them on as they are.
     if starts(b"message") || starts(b"sendMessage") {
         Word::Message
@@ -142,9 +170,13 @@ pub(crate) fn string_field<'a>(json: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let key = format!("\"{name}\"");
     let mut rest = json;
     loop {
-        let at = rest.windows(key.len()).position(|window| window == key.as_bytes())?;
+        let at = rest
+            .windows(key.len())
+            .position(|window| window == key.as_bytes())?;
         rest = &rest[at + key.len()..];
-        let Some(value) = rest.trim_ascii_start().strip_prefix(b":") else { continue };
+        let Some(value) = rest.trim_ascii_start().strip_prefix(b":") else {
+            continue;
+        };
         let value = value.trim_ascii_start().strip_prefix(b"\"")?;
         let end = value.iter().position(|byte| *byte == b'"')?;
         return Some(&value[..end]);
@@ -167,7 +199,10 @@ mod tests {
             let payload = vec![b'x'; len];
             let bytes = masked(TEXT, &payload);
             let frame = parse(&bytes).unwrap().unwrap();
-            assert_eq!((frame.opcode, frame.fin, frame.size), (TEXT, true, bytes.len()));
+            assert_eq!(
+                (frame.opcode, frame.fin, frame.size),
+                (TEXT, true, bytes.len())
+            );
             assert_eq!(frame.mask, Some(MASK_KEY));
             assert_eq!(frame.bare(), payload);
         }
@@ -191,9 +226,15 @@ mod tests {
     #[test]
     fn words_are_recognised_bare_masked_and_oddly_spaced() {
         let json = br#"{"type":"sendMessage","text":"hi"}"#;
-        assert_eq!(parse(&masked(TEXT, json)).unwrap().unwrap().word(), Word::Message);
+        assert_eq!(
+            parse(&masked(TEXT, json)).unwrap().unwrap().word(),
+            Word::Message
+        );
         assert_eq!(word(br#"{"type":"message","text":"x"}"#), Word::Message);
-        assert_eq!(word(br#"{"text":"\"type\":\"error\"","type": "strangerLeft"}"#), Word::Left);
+        assert_eq!(
+            word(br#"{"text":"\"type\":\"error\"","type": "strangerLeft"}"#),
+            Word::Left
+        );
         assert_eq!(word(br#"{"type":"messages"}"#), Word::Other);
         assert_eq!(word(b"hello"), Word::Other);
     }

@@ -39,11 +39,6 @@ impl Fleet {
         self.clients[who as usize].leaving = true;
     }
 
-    /// Whether the client believes it is in a chat.
-    pub(crate) fn is_paired(&self, who: Who) -> bool {
-        self.clients[who as usize].pair != 0
-    }
-
     /// Whether the client's partner is known and still there.
     pub(crate) fn is_linked(&self, who: Who) -> bool {
         self.mutual(who).is_some()
@@ -52,7 +47,9 @@ impl Fleet {
     /// The partner, if it believes in the same pair.
     pub(super) fn mutual(&self, who: Who) -> Option<Who> {
         let client = &self.clients[who as usize];
-        client.link.filter(|partner| self.clients[*partner as usize].pair == client.pair)
+        client
+            .link
+            .filter(|partner| self.clients[*partner as usize].pair == client.pair)
     }
 
     /// Forgets the client's pair, on its own side only.
@@ -120,7 +117,9 @@ impl Fleet {
             PING => self.say(who, &masked(PONG, &frame.bare())),
             CLOSE => {
                 let payload = frame.bare();
-                let code = payload.first_chunk::<2>().map_or(1005, |code| u16::from_be_bytes(*code));
+                let code = payload
+                    .first_chunk::<2>()
+                    .map_or(1005, |code| u16::from_be_bytes(*code));
                 if self.clients[who as usize].leaving {
                     // Our goodbye came back; the server, too, may now close, and its end is awaited.
                     return;
@@ -182,7 +181,10 @@ impl Fleet {
         let client = &mut self.clients[who as usize];
         client.pair = pair;
         client.excused = 0;
-        let other = self.halves.remove(&pair).filter(|other| self.clients[*other as usize].pair == pair);
+        let other = self
+            .halves
+            .remove(&pair)
+            .filter(|other| self.clients[*other as usize].pair == pair);
         match other {
             Some(other) if other != who => {
                 self.clients[who as usize].link = Some(other);

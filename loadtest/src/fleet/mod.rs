@@ -168,7 +168,10 @@ impl Fleet {
         let token = Token(who as usize | (generation as usize) << 32);
         let begun = address::connect(source, self.target).and_then(|mut stream| {
             let interest = Interest::READABLE | Interest::WRITABLE;
-            self.poll.registry().register(&mut stream, token, interest).map(|()| stream)
+            self.poll
+                .registry()
+                .register(&mut stream, token, interest)
+                .map(|()| stream)
         });
         match begun {
             Ok(stream) => {
@@ -189,12 +192,18 @@ impl Fleet {
     /// Writes `bytes`, keeping what does not fit for later.
     pub(crate) fn say(&mut self, who: Who, bytes: &[u8]) {
         let client = &mut self.clients[who as usize];
-        let Some(stream) = client.stream.as_mut() else { return };
+        let Some(stream) = client.stream.as_mut() else {
+            return;
+        };
         let mut sent = 0;
         if client.backlog.is_empty() {
             sent = match stream.write(bytes) {
                 Ok(sent) => sent,
-                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => 0,
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+                {
+                    0
+                }
                 // The read side learns of the end and tells it once.
                 Err(_) => bytes.len(),
             };
@@ -250,16 +259,21 @@ impl Fleet {
 
     /// How long ago the client's connection was begun.
     pub(crate) fn age_ns(&self, who: Who) -> u64 {
-        self.now_ns.saturating_sub(self.clients[who as usize].since_ns)
+        self.now_ns
+            .saturating_sub(self.clients[who as usize].since_ns)
     }
 
     fn is_same(&self, who: Who, generation: u32) -> bool {
-        self.clients.get(who as usize).is_some_and(|client| client.generation == generation && client.stream.is_some())
+        self.clients
+            .get(who as usize)
+            .is_some_and(|client| client.generation == generation && client.stream.is_some())
     }
 
     fn connected(&mut self, who: Who, play: &mut impl Play) {
         let client = &mut self.clients[who as usize];
-        let Some(stream) = client.stream.as_ref() else { return };
+        let Some(stream) = client.stream.as_ref() else {
+            return;
+        };
         match stream.take_error() {
             Ok(None) if stream.peer_addr().is_ok() => {
                 client.phase = Phase::Upgrading;
@@ -268,7 +282,9 @@ impl Fleet {
                 self.upgrade = upgrade;
             }
             Ok(None) => {}
-            Ok(Some(error)) | Err(error) => self.end(who, play, format!("connect: {}", error.kind())),
+            Ok(Some(error)) | Err(error) => {
+                self.end(who, play, format!("connect: {}", error.kind()))
+            }
         }
     }
 
@@ -287,7 +303,9 @@ impl Fleet {
         let generation = self.clients[who as usize].generation;
         while self.is_same(who, generation) {
             let client = &mut self.clients[who as usize];
-            let Some(stream) = client.stream.as_mut() else { break };
+            let Some(stream) = client.stream.as_mut() else {
+                break;
+            };
             let kept = client.carry.len();
             buffer[..kept].copy_from_slice(&client.carry);
             match stream.read(&mut buffer[kept..]) {
@@ -298,7 +316,9 @@ impl Fleet {
                     let filled = kept + len;
                     let used = self.digest(who, &buffer[..filled], play);
                     if self.is_same(who, generation) {
-                        self.clients[who as usize].carry.extend_from_slice(&buffer[used..filled]);
+                        self.clients[who as usize]
+                            .carry
+                            .extend_from_slice(&buffer[used..filled]);
                     }
                     if filled < buffer.len() && !closing {
                         break;
@@ -327,13 +347,18 @@ impl Fleet {
     fn vacate(&mut self, who: Who) {
         self.unlink(who);
         let client = &mut self.clients[who as usize];
-        let Some(mut stream) = client.stream.take() else { return };
+        let Some(mut stream) = client.stream.take() else {
+            return;
+        };
         // Dropping the stream takes it out of epoll anyway; this only keeps mio's books.
         let _ = self.poll.registry().deregister(&mut stream);
         if client.phase == Phase::Open {
             self.open -= 1;
         }
-        *client = Client { generation: client.generation.wrapping_add(1), ..Client::vacant() };
+        *client = Client {
+            generation: client.generation.wrapping_add(1),
+            ..Client::vacant()
+        };
         self.vacant.push(who);
     }
 }

@@ -36,8 +36,16 @@ pub(crate) fn typing() -> Vec<u8> {
 /// A message whose text is `size` bytes long.
 pub(crate) fn message(size: usize) -> Vec<u8> {
     const WORDS: &[u8] = b"hello stranger how is the weather where you are ";
-    let text: String = WORDS.iter().cycle().take(size).map(|byte| char::from(*byte)).collect();
-    masked(TEXT, format!(r#"{{"type":"sendMessage","text":"{text}"}}"#).as_bytes())
+    let text: String = WORDS
+        .iter()
+        .cycle()
+        .take(size)
+        .map(|byte| char::from(*byte))
+        .collect();
+    masked(
+        TEXT,
+        format!(r#"{{"type":"sendMessage","text":"{text}"}}"#).as_bytes(),
+    )
 }
 
 /// A normal closure.

@@ -42,7 +42,11 @@ pub(crate) struct Burst {
 
 impl Relay {
     pub(crate) fn run(&self, setting: &Setting) -> io::Result<Outcome> {
-        run(Exchange::new(1, self.window, self.size), self.pairs, setting)
+        run(
+            Exchange::new(1, self.window, self.size),
+            self.pairs,
+            setting,
+        )
     }
 }
 
@@ -54,7 +58,9 @@ impl Burst {
 
 fn run(mut exchange: Exchange, pairs: u32, setting: &Setting) -> io::Result<Outcome> {
     let mut session = Session::new(setting)?;
-    session.gather(&mut exchange, pairs * 2, |exchange| exchange.linked.len() as u32 == pairs)?;
+    session.gather(&mut exchange, pairs * 2, |exchange| {
+        exchange.linked.len() as u32 == pairs
+    })?;
     exchange.begin(&mut session.fleet);
     let window = session.measure(&mut exchange)?;
     if exchange.meter.count() == 0 {

@@ -40,8 +40,13 @@ impl Flood {
         let normals = self.normals.next_multiple_of(2);
         let mut session = Session::new(setting)?;
         let schedule = Schedule::new(f64::from(normals) * self.rate, self.size);
-        let mut party = Party { schedule, flooders: None };
-        session.gather(&mut party, normals, |party| party.schedule.speakers.len() as u32 == normals)?;
+        let mut party = Party {
+            schedule,
+            flooders: None,
+        };
+        session.gather(&mut party, normals, |party| {
+            party.schedule.speakers.len() as u32 == normals
+        })?;
         party.schedule.began_ns = Some(session.fleet.elapsed_ns());
         session.measure(&mut party)?;
         let calm = party.schedule.meter.latency();
@@ -50,7 +55,9 @@ impl Flood {
         let flooders = Flooders::new(abusers, setting.target, &setting.path, self.size);
         party.flooders = Some(flooders);
         let deadline = session.fleet.elapsed_ns() + FLOODING_PATIENCE_NS;
-        while !party.flooders.as_ref().is_some_and(Flooders::all_flooding) && session.fleet.elapsed_ns() < deadline {
+        while !party.flooders.as_ref().is_some_and(Flooders::all_flooding)
+            && session.fleet.elapsed_ns() < deadline
+        {
             session.fleet.turn(&mut party, Duration::ZERO)?;
         }
         let sent_before = party.flooders.as_ref().map_or(0, Flooders::messages_sent);
@@ -59,9 +66,15 @@ impl Flood {
         if let Some(flooders) = &party.flooders {
             let sent = flooders.messages_sent() - sent_before;
             let span_s = setting.seconds + setting.warmup.as_secs_f64();
-            outcome.figures.insert("abuser_messages_per_s", sent as f64 / span_s);
-            outcome.figures.insert("abuser_bytes_read", flooders.bytes_read as f64);
-            outcome.figures.insert("abuser_connections_ended", flooders.ended as f64);
+            outcome
+                .figures
+                .insert("abuser_messages_per_s", sent as f64 / span_s);
+            outcome
+                .figures
+                .insert("abuser_bytes_read", flooders.bytes_read as f64);
+            outcome
+                .figures
+                .insert("abuser_connections_ended", flooders.ended as f64);
         }
         // Per normal message the server's time would say nothing: the abusers use nearly all of it.
         if let Some(server) = outcome.server.as_mut() {
@@ -71,7 +84,9 @@ impl Flood {
             outcome.figures.insert("p99_us_calm", calm.p99);
             outcome.figures.insert("p99_us_flooded", flooded.p99);
             outcome.figures.insert("p99_ratio", flooded.p99 / calm.p99);
-            outcome.phases.extend([("calm", calm), ("flooded", flooded)]);
+            outcome
+                .phases
+                .extend([("calm", calm), ("flooded", flooded)]);
         }
         Ok(outcome)
     }

@@ -56,7 +56,12 @@ impl Flooders {
         let message = speech::message(size as usize);
         let repeats = STEP_BYTES.div_ceil(message.len());
         let crowd = (0..count)
-            .map(|_| Flooder { stream: None, stage: Stage::Dialling, offset: 0, reads_next: false })
+            .map(|_| Flooder {
+                stream: None,
+                stage: Stage::Dialling,
+                offset: 0,
+                reads_next: false,
+            })
             .collect();
         Self {
             crowd,
@@ -74,7 +79,9 @@ impl Flooders {
     }
 
     pub(super) fn all_flooding(&self) -> bool {
-        self.crowd.iter().all(|flooder| matches!(flooder.stage, Stage::Flooding))
+        self.crowd
+            .iter()
+            .all(|flooder| matches!(flooder.stage, Stage::Flooding))
     }
 
     /// Messages that went into the server's sockets.
@@ -91,9 +98,13 @@ impl Flooders {
             return;
         }
         let flooder = &mut self.crowd[turn];
-        let Some(stream) = flooder.stream.as_mut() else { return };
+        let Some(stream) = flooder.stream.as_mut() else {
+            return;
+        };
         let done = match flooder.stage {
-            Stage::Dialling => stream.write(&self.upgrade).map(|_| flooder.stage = Stage::Upgrading),
+            Stage::Dialling => stream
+                .write(&self.upgrade)
+                .map(|_| flooder.stage = Stage::Upgrading),
             Stage::Upgrading => stream.read(&mut self.buffer).and_then(|len| {
                 if !self.buffer[..len].starts_with(b"HTTP/1.1 101") {
                     return Err(ErrorKind::ConnectionRefused.into());
@@ -102,17 +113,27 @@ impl Flooders {
                 stream.write(&speech::find_match()).map(|_| ())
             }),
             Stage::Waiting => stream.read(&mut self.buffer).and_then(|len| {
-                let joined = self.buffer[..len].windows(14).any(|window| window == b"strangerJoined");
+                let joined = self.buffer[..len]
+                    .windows(14)
+                    .any(|window| window == b"strangerJoined");
                 if joined {
                     flooder.stage = Stage::Flooding;
                 }
-                if len == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+                if len == 0 {
+                    Err(ErrorKind::UnexpectedEof.into())
+                } else {
+                    Ok(())
+                }
             }),
             Stage::Flooding if flooder.reads_next => {
                 flooder.reads_next = false;
                 stream.read(&mut self.buffer).and_then(|len| {
                     self.bytes_read += len as u64;
-                    if len == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+                    if len == 0 {
+                        Err(ErrorKind::UnexpectedEof.into())
+                    } else {
+                        Ok(())
+                    }
                 })
             }
             Stage::Flooding => {
@@ -124,7 +145,14 @@ impl Flooders {
             }
         };
         match done {
-            Err(error) if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected) => self.lose(turn),
+            Err(error)
+                if !matches!(
+                    error.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::NotConnected
+                ) =>
+            {
+                self.lose(turn)
+            }
             _ => {}
         }
     }
@@ -139,6 +167,11 @@ impl Flooders {
 
     fn lose(&mut self, turn: usize) {
         self.ended += 1;
-        self.crowd[turn] = Flooder { stream: None, stage: Stage::Dialling, offset: 0, reads_next: false };
+        self.crowd[turn] = Flooder {
+            stream: None,
+            stage: Stage::Dialling,
+            offset: 0,
+            reads_next: false,
+        };
     }
 }

@@ -31,9 +31,16 @@ pub(crate) struct Idle {
 
 impl Idle {
     pub(crate) fn run(&self, setting: &Setting) -> io::Result<Outcome> {
-        let setting = Setting { seconds: self.hold, warmup: SETTLE, ..setting.clone() };
+        let setting = Setting {
+            seconds: self.hold,
+            warmup: SETTLE,
+            ..setting.clone()
+        };
         let mut session = Session::new(&setting)?;
-        let mut crowd = Crowd { find: self.paired.then(speech::find_match), meter: Meter::new() };
+        let mut crowd = Crowd {
+            find: self.paired.then(speech::find_match),
+            meter: Meter::new(),
+        };
         session.gather(&mut crowd, self.connections, |_| true)?;
         session.idle_through(&mut crowd, SETTLE)?;
         let opening = crowd.meter.latency();
@@ -45,17 +52,32 @@ impl Idle {
         let mut outcome = session.sum_up(window, &Meter::new(), "connections");
         outcome.count = u64::from(session.fleet.open());
         outcome.rate_per_s = 0.0;
-        outcome.phases.extend(opening.map(|latency| ("opening", latency)));
+        outcome
+            .phases
+            .extend(opening.map(|latency| ("opening", latency)));
         if let Some((empty, full)) = session.empty.zip(full) {
-            let each = |full: u64, empty: u64| (full as f64 - empty as f64) * 1024.0 / f64::from(self.connections);
-            outcome.figures.insert("rss_bytes_per_connection", each(full.rss_kb, empty.rss_kb));
-            outcome.figures.insert("anon_bytes_per_connection", each(full.anon_kb, empty.anon_kb));
-            outcome.figures.insert("rss_mb_empty", empty.rss_kb as f64 / 1024.0);
-            outcome.figures.insert("rss_mb_full", full.rss_kb as f64 / 1024.0);
+            let each = |full: u64, empty: u64| {
+                (full as f64 - empty as f64) * 1024.0 / f64::from(self.connections)
+            };
+            outcome
+                .figures
+                .insert("rss_bytes_per_connection", each(full.rss_kb, empty.rss_kb));
+            outcome.figures.insert(
+                "anon_bytes_per_connection",
+                each(full.anon_kb, empty.anon_kb),
+            );
+            outcome
+                .figures
+                .insert("rss_mb_empty", empty.rss_kb as f64 / 1024.0);
+            outcome
+                .figures
+                .insert("rss_mb_full", full.rss_kb as f64 / 1024.0);
             if let Some(server) = outcome.server.as_mut() {
                 server.cpu_us_per_item = None;
                 if self.hold > 0.0 {
-                    outcome.figures.insert("idle_cpu_percent", server.cpu_share * 100.0);
+                    outcome
+                        .figures
+                        .insert("idle_cpu_percent", server.cpu_share * 100.0);
                 }
             }
         }

@@ -22,6 +22,8 @@ use crate::{
 const ACT_S: f64 = 4.0;
 const HELLO_S: f64 = 2.0;
 const AWAY_S: f64 = 10.0;
+/// How exactly the loop can sleep.
+const SLEEP_NS: u64 = 1_500_000;
 /// Text sizes of the messages people send.
 const SIZES: [usize; 8] = [2, 5, 12, 20, 32, 48, 80, 200];
 
@@ -47,7 +49,11 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 pub(super) fn positive_or_zero(text: &str) -> Result<f64, String> {
-    if text.parse::<f64>() == Ok(0.0) { Ok(0.0) } else { positive(text) }
+    if text.parse::<f64>() == Ok(0.0) {
+        Ok(0.0)
+    } else {
+        positive(text)
+    }
 }
 
 impl Mixed {
@@ -60,21 +66,38 @@ impl Mixed {
         let mut day = Day::new(self);
         let window = session.measure(&mut day)?;
         let mut outcome = session.sum_up(window, &day.meter, "messages");
-        outcome.figures.extend(day.deeds.iter().map(|(deed, count)| (*deed, *count as f64)));
-        outcome.figures.insert("late_messages", session.fleet.late() as f64);
+        outcome
+            .figures
+            .extend(day.deeds.iter().map(|(deed, count)| (*deed, *count as f64)));
+        outcome
+            .figures
+            .insert("late_messages", session.fleet.late() as f64);
         if soaking {
             // The first quarter is still filling up.
-            let settled: Vec<_> = outcome.series.iter().filter(|sample| sample.at_s > setting.seconds / 4.0).collect();
+            let settled: Vec<_> = outcome
+                .series
+                .iter()
+                .filter(|sample| sample.at_s > setting.seconds / 4.0)
+                .collect();
             let points = |of: &dyn Fn(&crate::outcome::Sample) -> Option<u64>| {
-                let points: Vec<_> = settled.iter().filter_map(|s| Some((s.at_s / 60.0, of(s)? as f64))).collect();
+                let points: Vec<_> = settled
+                    .iter()
+                    .filter_map(|s| Some((s.at_s / 60.0, of(s)? as f64)))
+                    .collect();
                 slope(&points)
             };
             let rss = points(&|sample| sample.server_rss_kb);
             let descriptors = points(&|sample| sample.server_descriptors);
             let people = points(&|sample| Some(u64::from(sample.connections)));
-            outcome.figures.extend(rss.map(|slope| ("rss_kb_per_minute", slope)));
-            outcome.figures.extend(descriptors.map(|slope| ("descriptors_per_minute", slope)));
-            outcome.figures.extend(people.map(|slope| ("connections_per_minute", slope)));
+            outcome
+                .figures
+                .extend(rss.map(|slope| ("rss_kb_per_minute", slope)));
+            outcome
+                .figures
+                .extend(descriptors.map(|slope| ("descriptors_per_minute", slope)));
+            outcome
+                .figures
+                .extend(people.map(|slope| ("connections_per_minute", slope)));
         }
         Ok(outcome)
     }
@@ -160,7 +183,14 @@ impl Day {
             Deed::Speak => {
                 let message = self.rng.random_range(0..self.messages.len());
                 self.tally("messages_sent");
-                fleet.tell(who, &self.messages[message], 1, due_ns);
+                // The loop sleeps in whole milliseconds; being late by that much is not the server's fault.
+                let now_ns = fleet.elapsed_ns();
+                let stamp_ns = if now_ns - due_ns < SLEEP_NS {
+                    now_ns
+                } else {
+                    due_ns
+                };
+                fleet.tell(who, &self.messages[message], 1, stamp_ns);
                 self.plan(due_ns, who, Deed::Act, ACT_S);
             }
         }

@@ -14,8 +14,8 @@ use std::io;
 use crate::{outcome::Outcome, session::Setting};
 
 pub(crate) use {
-    churn::Churn, connect::Connect, exchange::Burst, exchange::Relay, flood::Flood, idle::Idle, mixed::Mixed,
-    open::Open,
+    churn::Churn, connect::Connect, exchange::Burst, exchange::Relay, flood::Flood, idle::Idle,
+    mixed::Mixed, open::Open,
 };
 
 /// Connections one process may hold, leaving some descriptors for itself.
@@ -73,11 +73,16 @@ impl Scenario {
         match self {
             Self::Relay(o) => format!("{} pairs, window {}, {} bytes", o.pairs, o.window, o.size),
             Self::Burst(o) => format!("{} pairs, bursts of {}, {} bytes", o.pairs, o.burst, o.size),
-            Self::Open(o) => format!("{} pairs, {} messages/s due, {} bytes", o.pairs, o.rate, o.size),
+            Self::Open(o) => format!(
+                "{} pairs, {} messages/s due, {} bytes",
+                o.pairs, o.rate, o.size
+            ),
             Self::Idle(o) => format!("{} connections, held {} s", o.connections, o.hold),
             Self::Connect(o) => format!("{} at once", o.concurrency),
             Self::Churn(o) => format!("{} clients", o.clients),
-            Self::Mixed(o) | Self::Soak(o) => format!("{} clients, pace {}, seed {}", o.clients, o.pace, o.seed),
+            Self::Mixed(o) | Self::Soak(o) => {
+                format!("{} clients, pace {}, seed {}", o.clients, o.pace, o.seed)
+            }
             Self::Flood(o) => format!("{} normal clients, {} abusers", o.normals, o.abusers),
         }
     }
@@ -95,7 +100,11 @@ fn clients(text: &str) -> Result<u32, String> {
 
 fn bounded(text: &str, max: u32) -> Result<u32, String> {
     let value: u32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    if (1..=max).contains(&value) { Ok(value) } else { Err(format!("1 to {max}")) }
+    if (1..=max).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("1 to {max}"))
+    }
 }
 
 #[cfg(test)]

@@ -45,12 +45,16 @@ impl Open {
     pub(crate) fn run(&self, setting: &Setting) -> io::Result<Outcome> {
         let mut session = Session::new(setting)?;
         let mut schedule = Schedule::new(self.rate, self.size);
-        session.gather(&mut schedule, self.pairs * 2, |schedule| schedule.speakers.len() as u32 == self.pairs * 2)?;
+        session.gather(&mut schedule, self.pairs * 2, |schedule| {
+            schedule.speakers.len() as u32 == self.pairs * 2
+        })?;
         schedule.began_ns = Some(session.fleet.elapsed_ns());
         let window = session.measure(&mut schedule)?;
         let mut outcome = session.sum_up(window, &schedule.meter, "messages");
         outcome.figures.insert("rate_due_per_s", self.rate);
-        outcome.figures.insert("worst_lag_sending_us", schedule.worst_lag_ns as f64 / 1e3);
+        outcome
+            .figures
+            .insert("worst_lag_sending_us", schedule.worst_lag_ns as f64 / 1e3);
         Ok(outcome)
     }
 }
@@ -102,13 +106,19 @@ impl Play for Schedule {
     }
 
     fn due(&mut self, fleet: &mut Fleet) -> Duration {
-        let Some(began) = self.began_ns else { return Duration::from_millis(20) };
+        let Some(began) = self.began_ns else {
+            return Duration::from_millis(20);
+        };
         for _ in 0..CATCH_UP_MAX {
             let due = began + (self.sent as f64 * 1e9 / self.rate) as u64;
             let now = fleet.elapsed_ns();
             if due > now {
                 let wait = due - now;
-                return Duration::from_nanos(if wait > SLEEP_NS_MIN { wait - SLEEP_NS_MIN / 2 } else { 0 });
+                return Duration::from_nanos(if wait > SLEEP_NS_MIN {
+                    wait - SLEEP_NS_MIN / 2
+                } else {
+                    0
+                });
             }
             // The numbers run through the clients so that each pair speaks in turns.
             let speaker = self.speakers[(self.sent % self.speakers.len() as u64) as usize];

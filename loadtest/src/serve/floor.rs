@@ -63,15 +63,34 @@ pub(crate) fn serve(listen: SocketAddr, mode: Mode) -> io::Result<()> {
     let listener = super::room::listen(listen)?;
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let listener_fd = listener.as_raw_fd() as usize;
-    epoll::add(&epoll, &listener, EventData::new_u64(listener_fd as u64), EventFlags::IN | EventFlags::ET)?;
+    epoll::add(
+        &epoll,
+        &listener,
+        EventData::new_u64(listener_fd as u64),
+        EventFlags::IN | EventFlags::ET,
+    )?;
     super::announce("floor", listener.local_addr()?)?;
     let upgrade = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {ACCEPT}\r\n\r\n"
     );
     let upgrade = upgrade.into_bytes();
-    let mut floor = Floor { mode, epoll, listener, conns: Vec::new(), waiting: None, pairs: 0, upgrade };
-    let mut events = vec![Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; EVENTS_MAX];
+    let mut floor = Floor {
+        mode,
+        epoll,
+        listener,
+        conns: Vec::new(),
+        waiting: None,
+        pairs: 0,
+        upgrade,
+    };
+    let mut events = vec![
+        Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0)
+        };
+        EVENTS_MAX
+    ];
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let ready = match epoll::wait(&floor.epoll, &mut events[..], None) {
@@ -95,7 +114,8 @@ pub(crate) fn serve(listen: SocketAddr, mode: Mode) -> io::Result<()> {
 impl Floor {
     fn accept(&mut self) -> io::Result<()> {
         loop {
-            let fd = match accept_with(&self.listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+            let fd = match accept_with(&self.listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)
+            {
                 Ok(fd) => fd,
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::CONNABORTED | Errno::INTR) => continue,
@@ -103,11 +123,20 @@ impl Floor {
             };
             set_tcp_nodelay(&fd, true)?;
             let at = fd.as_raw_fd() as usize;
-            epoll::add(&self.epoll, &fd, EventData::new_u64(at as u64), EventFlags::IN | EventFlags::ET)?;
+            epoll::add(
+                &self.epoll,
+                &fd,
+                EventData::new_u64(at as u64),
+                EventFlags::IN | EventFlags::ET,
+            )?;
             if self.conns.len() <= at {
                 self.conns.resize_with(at + 1, || None);
             }
-            self.conns[at] = Some(Conn { fd, stage: Stage::Fresh, pending: Vec::new() });
+            self.conns[at] = Some(Conn {
+                fd,
+                stage: Stage::Fresh,
+                pending: Vec::new(),
+            });
         }
     }
 
@@ -115,7 +144,9 @@ impl Floor {
         while let Some(conn) = self.conns.get(at).and_then(Option::as_ref) {
             let stage = conn.stage;
             if let Stage::Paired(peer) = stage
-                && self.conns[peer].as_ref().is_some_and(|peer| !peer.pending.is_empty())
+                && self.conns[peer]
+                    .as_ref()
+                    .is_some_and(|peer| !peer.pending.is_empty())
             {
                 return; // the rest stays in the kernel until the partner has caught up
             }
@@ -174,7 +205,9 @@ impl Floor {
     }
 
     fn send(&mut self, at: usize, bytes: &[u8]) {
-        let Some(conn) = self.conns[at].as_mut() else { return };
+        let Some(conn) = self.conns[at].as_mut() else {
+            return;
+        };
         let sent = match write(&conn.fd, bytes) {
             Ok(sent) => sent,
             Err(Errno::AGAIN | Errno::INTR) => 0,
@@ -184,17 +217,29 @@ impl Floor {
             conn.pending.extend_from_slice(&bytes[sent..]);
             let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
             // Re-arming reports it again when it is writable already.
-            let _ = epoll::modify(self.epoll.as_fd(), &conn.fd, EventData::new_u64(at as u64), flags);
+            let _ = epoll::modify(
+                self.epoll.as_fd(),
+                &conn.fd,
+                EventData::new_u64(at as u64),
+                flags,
+            );
         }
     }
 
     fn flush(&mut self, at: usize, buffer: &mut [u8]) {
-        let Some(conn) = self.conns.get_mut(at).and_then(Option::as_mut) else { return };
+        let Some(conn) = self.conns.get_mut(at).and_then(Option::as_mut) else {
+            return;
+        };
         let sent = write(&conn.fd, &conn.pending).unwrap_or(0);
         conn.pending.drain(..sent);
         if conn.pending.is_empty() {
             let flags = EventFlags::IN | EventFlags::ET;
-            let _ = epoll::modify(self.epoll.as_fd(), &conn.fd, EventData::new_u64(at as u64), flags);
+            let _ = epoll::modify(
+                self.epoll.as_fd(),
+                &conn.fd,
+                EventData::new_u64(at as u64),
+                flags,
+            );
             if let Stage::Paired(peer) = conn.stage {
                 self.readable(peer, buffer);
             }
@@ -203,7 +248,9 @@ impl Floor {
 
     /// Closing the descriptor takes it out of epoll.
     fn close(&mut self, at: usize) {
-        let Some(conn) = self.conns[at].take() else { return };
+        let Some(conn) = self.conns[at].take() else {
+            return;
+        };
         if self.waiting == Some(at) {
             self.waiting = None;
         }
