@@ -1,5 +1,10 @@
 //! Every scenario, briefly, against the bundled baseline.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test may panic, and so may what it calls"
+)]
+
 use std::{
     io::{BufRead, BufReader},
     process::{Child, Command, Output, Stdio},

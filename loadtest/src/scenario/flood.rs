@@ -43,6 +43,8 @@ impl Flood {
         let mut party = Party {
             schedule,
             flooders: None,
+            turns: Meter::new(),
+            turned_ns: 0,
         };
         session.gather(&mut party, normals, |party| {
             party.schedule.speakers.len() as u32 == normals
@@ -60,6 +62,7 @@ impl Flood {
         {
             session.fleet.turn(&mut party, Duration::ZERO)?;
         }
+        party.turns.reset();
         let sent_before = party.flooders.as_ref().map_or(0, Flooders::messages_sent);
         let window = session.measure(&mut party)?;
         let mut outcome = session.sum_up(window, &party.schedule.meter, "messages");
@@ -76,6 +79,10 @@ impl Flood {
                 .figures
                 .insert("abuser_connections_ended", flooders.ended as f64);
         }
+        let turns = party.turns.latency();
+        outcome
+            .figures
+            .extend(turns.map(|turns| ("harness_turn_p99_us", turns.p99)));
         // Per normal message the server's time would say nothing: the abusers use nearly all of it.
         if let Some(server) = outcome.server.as_mut() {
             server.cpu_us_per_item = None;
@@ -95,6 +102,9 @@ impl Flood {
 struct Party {
     schedule: Schedule,
     flooders: Option<Flooders>,
+    /// How long the harness itself takes from turn to turn: what it may add to a latency.
+    turns: Meter,
+    turned_ns: u64,
 }
 
 impl Play for Party {
@@ -115,6 +125,9 @@ impl Play for Party {
     }
 
     fn due(&mut self, fleet: &mut Fleet) -> Duration {
+        let now_ns = fleet.elapsed_ns();
+        self.turns.took(now_ns - self.turned_ns);
+        self.turned_ns = now_ns;
         let patience = self.schedule.due(fleet);
         match &mut self.flooders {
             Some(flooders) => {
