@@ -110,7 +110,7 @@ impl Session {
             if self.fleet.open() > open {
                 open = self.fleet.open();
                 progressed = Instant::now();
-            } else if progressed.elapsed() > GATHER_PATIENCE {
+            } else if self.fleet.broken() > 0 || progressed.elapsed() > GATHER_PATIENCE {
                 return Err(self.given_up(wanted));
             }
         }

@@ -100,6 +100,8 @@ pub(crate) struct Fleet {
     sources: Sources,
     dialled: u32,
     open: u32,
+    /// Connections that ended unwanted.
+    broken: u32,
     errors: BTreeMap<String, u64>,
     /// Messages of an already finished pair: late, not wrong.
     late: u64,
@@ -121,6 +123,7 @@ impl Fleet {
             sources: Sources(sources),
             dialled: 0,
             open: 0,
+            broken: 0,
             errors: BTreeMap::new(),
             late: 0,
         })
@@ -243,6 +246,11 @@ impl Fleet {
         self.open
     }
 
+    /// Connections that ended though nobody wanted that.
+    pub(crate) fn broken(&self) -> u32 {
+        self.broken
+    }
+
     pub(crate) fn is_open(&self, who: Who) -> bool {
         self.clients[who as usize].phase == Phase::Open
     }
@@ -338,6 +346,7 @@ impl Fleet {
         let reason = reason.into();
         let wanted = reason.is_empty();
         if !wanted {
+            self.broken += 1;
             self.fault(reason);
         }
         play.ending(self, who, wanted);

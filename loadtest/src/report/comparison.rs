@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{
     page::{escaped, latency_chart, whole},
-    svg::{bars, short},
+    svg::{Bar, bars, short},
 };
 use crate::{
     compare::{Comparison, Contender, Row, Verdict},
@@ -80,11 +80,13 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         body += "</table>";
     }
     body += "<h2>Charts</h2>";
-    let latencies: Vec<(&str, &Latency)> = Contender::ALL
+    let latencies: Vec<(&str, usize, &Latency)> = Contender::ALL
         .iter()
-        .filter_map(|who| {
+        .enumerate()
+        .filter_map(|(colour, who)| {
             Some((
                 who.name(),
+                colour,
                 comparison.lockstep.get(who.name())?.latency_us.as_ref()?,
             ))
         })
@@ -169,9 +171,15 @@ fn bar_chart(comparison: &Comparison, row: Row, name: &'static str, title: &str)
         .map_or("", |figure| figure.2);
     let values: Vec<_> = Contender::ALL
         .iter()
-        .filter_map(|who| {
+        .enumerate()
+        .filter_map(|(colour, who)| {
             let value = comparison.figures.median(row, *who, name)?;
-            Some((who.name(), value, format!("{} {unit}", short(value))))
+            Some(Bar {
+                name: who.name(),
+                colour,
+                value,
+                label: format!("{} {unit}", short(value)),
+            })
         })
         .collect();
     bars(title, &values)

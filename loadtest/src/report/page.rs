@@ -37,17 +37,18 @@ pub(crate) fn of_run(outcome: &Outcome) -> String {
             format!("{} MB", short(server.rss_kb as f64 / 1024.0)),
         ));
     }
-    let mut latencies: Vec<(&str, &Latency)> = outcome
+    let mut latencies: Vec<(&str, usize, &Latency)> = outcome
         .phases
         .iter()
-        .map(|(name, latency)| (*name, latency))
+        .enumerate()
+        .map(|(colour, (name, latency))| (*name, colour, latency))
         .collect();
     if latencies.is_empty() {
         latencies.extend(
             outcome
                 .latency_us
                 .iter()
-                .map(|latency| (outcome.unit, latency)),
+                .map(|latency| (outcome.unit, 0, latency)),
         );
     }
     let mut body = tile_row(&tiles);
@@ -83,7 +84,7 @@ pub(crate) fn of_run(outcome: &Outcome) -> String {
 }
 
 /// Latency over the percentile, stretched towards 100 as is usual.
-pub(crate) fn latency_chart(title: &str, latencies: &[(&str, &Latency)]) -> String {
+pub(crate) fn latency_chart(title: &str, latencies: &[(&str, usize, &Latency)]) -> String {
     // 1 is the 90th percentile, 2 the 99th, and so on.
     let stretch = |percentile: f64| -(1.0 - percentile / 100.0).max(1e-7).log10();
     let ticks = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
@@ -99,8 +100,9 @@ pub(crate) fn latency_chart(title: &str, latencies: &[(&str, &Latency)]) -> Stri
         y_log: true,
         lines: latencies
             .iter()
-            .map(|(name, latency)| Line {
+            .map(|(name, colour, latency)| Line {
                 name,
+                colour: *colour,
                 points: latency
                     .curve
                     .iter()
@@ -130,6 +132,7 @@ fn over_time(
         y_log: false,
         lines: vec![Line {
             name: title,
+            colour: 0,
             points,
         }],
     })

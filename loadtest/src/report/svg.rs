@@ -13,6 +13,8 @@ const BAR_HEIGHT: f64 = 22.0;
 /// A named line.
 pub(crate) struct Line<'a> {
     pub(crate) name: &'a str,
+    /// Which of the page's colours.
+    pub(crate) colour: usize,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
@@ -119,7 +121,7 @@ pub(crate) fn lines(chart: &LineChart<'_>) -> String {
         r#"<text class="mid name" {turned}>{}</text>"#,
         chart.y_label
     );
-    for (number, line) in chart.lines.iter().enumerate() {
+    for line in &chart.lines {
         let places: Vec<String> = line
             .points
             .iter()
@@ -127,24 +129,40 @@ pub(crate) fn lines(chart: &LineChart<'_>) -> String {
             .collect();
         let _ = write!(
             svg,
-            r#"<polyline class="line c{number}" points="{}"/>"#,
+            r#"<polyline class="line c{}" points="{}"/>"#,
+            line.colour,
             places.join(" ")
         );
     }
     svg.push_str("</svg>");
-    svg.push_str(&legend(chart.lines.iter().map(|line| line.name)));
+    svg.push_str(&legend(&chart.lines));
     svg.push_str("</figure>");
     svg
 }
 
-/// Horizontal bars: name, value, what is written beside it.
-pub(crate) fn bars(title: &str, bars: &[(&str, f64, String)]) -> String {
-    let most = bars.iter().map(|bar| bar.1).fold(0.0, f64::max);
+/// A horizontal bar.
+pub(crate) struct Bar<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) colour: usize,
+    pub(crate) value: f64,
+    /// What is written beside it.
+    pub(crate) label: String,
+}
+
+/// Bars one below the other.
+pub(crate) fn bars(title: &str, bars: &[Bar<'_>]) -> String {
+    let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
     if most <= 0.0 {
         return String::new();
     }
     let mut svg = opened(title, BAR_HEIGHT * 1.4 * bars.len() as f64 + 8.0);
-    for (number, (name, value, label)) in bars.iter().enumerate() {
+    for (number, bar) in bars.iter().enumerate() {
+        let Bar {
+            name,
+            colour,
+            value,
+            label,
+        } = bar;
         let top = 4.0 + BAR_HEIGHT * 1.4 * number as f64;
         let width = value / most * (WIDTH - 260.0);
         let text = top + BAR_HEIGHT * 0.7;
@@ -154,7 +172,7 @@ pub(crate) fn bars(title: &str, bars: &[(&str, f64, String)]) -> String {
         );
         let _ = write!(
             svg,
-            r#"<rect class="bar c{number}" x="100" y="{top:.1}" width="{width:.1}" height="{BAR_HEIGHT}" rx="3"/>"#
+            r#"<rect class="bar c{colour}" x="100" y="{top:.1}" width="{width:.1}" height="{BAR_HEIGHT}" rx="3"/>"#
         );
         let _ = write!(
             svg,
@@ -172,13 +190,13 @@ fn opened(title: &str, height: f64) -> String {
     )
 }
 
-fn legend<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    if names.len() < 2 {
+fn legend(lines: &[Line<'_>]) -> String {
+    if lines.len() < 2 {
         return String::new();
     }
-    let items: String = names
-        .enumerate()
-        .map(|(number, name)| format!(r#"<span class="k{number}">{name}</span>"#))
+    let items: String = lines
+        .iter()
+        .map(|line| format!(r#"<span class="k{}">{}</span>"#, line.colour, line.name))
         .collect();
     format!(r#"<p class="legend">{items}</p>"#)
 }

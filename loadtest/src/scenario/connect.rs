@@ -33,6 +33,9 @@ impl Connect {
             meter: Meter::new(),
         };
         let window = session.measure(&mut cycle)?;
+        if cycle.meter.count() == 0 {
+            session.fleet.fault("no life was completed");
+        }
         Ok(session.sum_up(window, &cycle.meter, "cycles"))
     }
 }

@@ -12,6 +12,9 @@ use crate::{
     session::{Measured, Session, Setting},
 };
 
+/// A pair that heard nothing for so long, and for half of the window, has lost its messages.
+const SILENCE_NS: u64 = 1_000_000_000;
+
 /// Options of `relay`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Relay {
@@ -66,6 +69,10 @@ fn run(mut exchange: Exchange, pairs: u32, setting: &Setting) -> io::Result<Outc
     if exchange.meter.count() == 0 {
         session.fleet.fault("no message came through");
     }
+    let silence_ns = SILENCE_NS.max((setting.seconds * 5e8) as u64);
+    for _ in 0..exchange.silent_pairs(session.fleet.now_ns().saturating_sub(silence_ns)) {
+        session.fleet.fault("a pair fell silent");
+    }
     Ok(session.sum_up(window, &exchange.meter, "messages"))
 }
 
@@ -77,9 +84,11 @@ struct Exchange {
     /// One batch, ready to be written.
     frames: Vec<u8>,
     find: Vec<u8>,
-    linked: Vec<Who>,
+    linked: Vec<(Who, Who)>,
     /// Messages of the current batch that each client has heard.
     heard: Vec<u32>,
+    /// When each client last heard anything.
+    heard_ns: Vec<u64>,
     meter: Meter,
 }
 
@@ -92,13 +101,14 @@ impl Exchange {
             find: speech::find_match(),
             linked: Vec::new(),
             heard: Vec::new(),
+            heard_ns: Vec::new(),
             meter: Meter::new(),
         }
     }
 
     /// Lets one side of every pair speak first.
     fn begin(&mut self, fleet: &mut Fleet) {
-        for who in &self.linked {
+        for (who, _) in &self.linked {
             for _ in 0..self.window {
                 fleet.tell(*who, &self.frames, self.batch, fleet.elapsed_ns());
             }
@@ -106,18 +116,32 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Pairs of which neither half has heard anything since then.
+    fn silent_pairs(&self, since_ns: u64) -> usize {
+        let silent = |who: Who| self.heard_ns[who as usize] < since_ns;
+        let pairs = self.linked.iter();
+        pairs
+            .filter(|(one, other)| silent(*one) && silent(*other))
+            .count()
+    }
+}
+
 impl Play for Exchange {
     fn opened(&mut self, fleet: &mut Fleet, who: Who) {
-        self.heard.resize(self.heard.len().max(who as usize + 1), 0);
+        let known = self.heard.len().max(who as usize + 1);
+        self.heard.resize(known, 0);
+        self.heard_ns.resize(known, 0);
         fleet.say(who, &self.find);
     }
 
-    fn linked(&mut self, _fleet: &mut Fleet, one: Who, _other: Who) {
-        self.linked.push(one);
+    fn linked(&mut self, _fleet: &mut Fleet, one: Who, other: Who) {
+        self.linked.push((one, other));
     }
 
     fn received(&mut self, fleet: &mut Fleet, who: Who, took_ns: u64) {
         self.meter.took(took_ns);
+        self.heard_ns[who as usize] = fleet.now_ns();
         let heard = &mut self.heard[who as usize];
         *heard += 1;
         if *heard == self.batch {
