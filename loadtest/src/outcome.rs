@@ -22,6 +22,8 @@ pub(crate) struct Outcome {
     pub(crate) server: Option<Server>,
     /// The harness's own share of a processor: near 1, it was the slower side.
     pub(crate) harness_cpu_share: f64,
+    /// What other processes took meanwhile, in processors; much of it spoils the figures.
+    pub(crate) others_cpu_share: Option<f64>,
     /// Figures only this scenario has.
     pub(crate) figures: BTreeMap<&'static str, f64>,
     /// Further latency tables, by phase.

@@ -8,6 +8,9 @@ use rustix::{
 };
 use serde::Serialize;
 
+/// Linux tells times in hundredths of a second, whatever its own tick is.
+const TICK_NS: u64 = 10_000_000;
+
 /// Looks at one process through `/proc`.
 #[derive(Debug, Clone)]
 pub(crate) struct Probe {
@@ -62,7 +65,7 @@ impl Probe {
         if total > 0 {
             return Some(total);
         }
-        ticks(&fs::read_to_string(self.root.join("stat")).ok()?).map(|ticks| ticks * 10_000_000)
+        ticks(&fs::read_to_string(self.root.join("stat")).ok()?).map(|ticks| ticks * TICK_NS)
     }
 }
 
@@ -80,6 +83,23 @@ fn field_kb(status: &str, name: &str) -> Option<u64> {
         .next()?
         .parse()
         .ok()
+}
+
+/// The time all processors together have been busy, to the clock tick.
+pub(crate) fn machine_busy_ns() -> Option<u64> {
+    busy_ticks(&fs::read_to_string("/proc/stat").ok()?).map(|ticks| ticks * TICK_NS)
+}
+
+/// Everything in the first line but idling and waiting for disks; guests are in `user` already.
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let fields: Vec<u64> = stat
+        .lines()
+        .next()?
+        .strip_prefix("cpu ")?
+        .split_ascii_whitespace()
+        .map_while(|field| field.parse().ok())
+        .collect();
+    (fields.len() >= 8).then(|| fields[..3].iter().chain(&fields[5..8]).sum())
 }
 
 /// Binds the calling thread, and what it will start, to one processor.
@@ -123,6 +143,15 @@ mod tests {
         assert!(reading.cpu_ns > 0 && reading.rss_kb >= reading.anon_kb && reading.anon_kb > 0);
         assert!(Probe::of(std::process::id()).descriptors().unwrap() >= 3);
         assert!(Probe::of(u32::MAX).read().is_none());
+    }
+
+    #[test]
+    fn busy_is_all_but_idle_and_waiting() {
+        assert_eq!(
+            busy_ticks("cpu  1 2 4 1000 1000 8 16 32 0 0\ncpu0 9"),
+            Some(63)
+        );
+        assert!(machine_busy_ns().unwrap() > 0);
     }
 
     #[test]

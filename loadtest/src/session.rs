@@ -10,7 +10,7 @@ use crate::{
     fleet::{Fleet, Play},
     meter::Meter,
     outcome::{Outcome, Sample, Server},
-    probe::{Probe, Reading},
+    probe::{Probe, Reading, machine_busy_ns},
 };
 
 /// Connections that may be on their way at once.
@@ -56,6 +56,7 @@ pub(crate) struct Window {
     before: Option<Reading>,
     after: Option<Reading>,
     own_cpu_share: f64,
+    busy_share: Option<f64>,
     series: Vec<Sample>,
 }
 
@@ -138,6 +139,7 @@ impl Session {
         let step = (length / SAMPLES_WANTED).max(SAMPLE_MIN);
         let before = self.read_server();
         let own_before = self.own.read();
+        let busy_before = machine_busy_ns();
         let began = Instant::now();
         let mut sampler = Sampler {
             began,
@@ -163,6 +165,9 @@ impl Session {
         if before.is_some() && after.is_none() {
             self.fleet.fault("the server is gone");
         }
+        let busy_ns = machine_busy_ns()
+            .zip(busy_before)
+            .map(|(now, then)| now.saturating_sub(then));
         let own_ns =
             self.own.read().unwrap_or_default().cpu_ns - own_before.unwrap_or_default().cpu_ns;
         let own_cpu_share = own_ns as f64 / 1e9 / seconds;
@@ -172,6 +177,7 @@ impl Session {
             before,
             after,
             own_cpu_share,
+            busy_share: busy_ns.map(|ns| ns as f64 / 1e9 / seconds),
             series,
         })
     }
@@ -187,7 +193,10 @@ impl Session {
                 anon_kb: after.anon_kb,
             }
         });
+        let others = window.busy_share.zip(server.as_ref());
         Outcome {
+            others_cpu_share: others
+                .map(|(busy, server)| (busy - window.own_cpu_share - server.cpu_share).max(0.0)),
             target: self.setting.target.to_string(),
             unit,
             seconds: window.seconds,

@@ -314,6 +314,8 @@ fn compare_goes_its_rounds() {
             "0.2",
         ])
         .args([
+            "--patience",
+            "0",
             "--warmup-ms",
             "50",
             "--only",

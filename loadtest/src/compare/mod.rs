@@ -14,7 +14,8 @@ use std::{
     fs,
     io::{self, Write},
     path::PathBuf,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use clap::{Args, ValueEnum};
@@ -27,6 +28,10 @@ use launch::Launched;
 pub(crate) use figures::Figures;
 pub(crate) use rows::Row;
 pub(crate) use verdict::Verdict;
+
+/// The machine is quiet when others used no more than this share of a processor for so long.
+const QUIET_SHARE: f64 = 0.15;
+const LISTEN: Duration = Duration::from_millis(200);
 
 /// Who is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
@@ -75,6 +80,9 @@ pub(crate) struct Compare {
     /// Seconds for which Passerby holds them; its pings come every 25
     #[arg(long, default_value_t = 26.0, value_parser = seconds)]
     pub(crate) hold: f64,
+    /// Seconds to wait at most, before each run, for other processes to quiet down
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub(crate) patience: u64,
     /// Processor of the servers
     #[arg(long, default_value_t = 0, value_name = "CPU")]
     pub(crate) server_cpu: usize,
@@ -98,6 +106,8 @@ pub(crate) struct Comparison {
     pub(crate) verdicts: Vec<Verdict>,
     /// Runs that failed, and errors within runs.
     pub(crate) troubles: BTreeMap<String, u64>,
+    /// What other processes took during each run, in processors.
+    pub(crate) others_cpu_shares: Vec<f64>,
     /// The last lockstep run of each, for the charts.
     pub(crate) lockstep: BTreeMap<&'static str, Outcome>,
 }
@@ -119,6 +129,7 @@ impl Compare {
             figures: Figures::default(),
             verdicts: Vec::new(),
             troubles: BTreeMap::new(),
+            others_cpu_shares: Vec::new(),
             lockstep: BTreeMap::new(),
         };
         for round in 0..self.rounds {
@@ -160,12 +171,28 @@ impl Compare {
                 );
                 // A closed stderr is no reason to stop.
                 let _ = writeln!(io::stderr(), "{told}");
+                self.await_quiet();
                 if let Err(error) = rows::run(self, row, contender, comparison) {
                     let _ = writeln!(io::stderr(), "  failed: {error}");
                     let kind = format!("{} of {}: {error}", row.name(), contender.name());
                     *comparison.troubles.entry(kind).or_default() += 1;
                 }
                 comparison.figures.close_round(row, contender, round);
+            }
+        }
+    }
+
+    /// Returns once the machine is quiet, or patience has run out.
+    fn await_quiet(&self) {
+        let deadline = Instant::now() + Duration::from_secs(self.patience);
+        while Instant::now() < deadline {
+            let before = probe::machine_busy_ns();
+            thread::sleep(LISTEN);
+            let busy_ns = probe::machine_busy_ns()
+                .zip(before)
+                .map(|(now, then)| now.saturating_sub(then));
+            if busy_ns.is_none_or(|ns| ns as f64 <= LISTEN.as_nanos() as f64 * QUIET_SHARE) {
+                return;
             }
         }
     }

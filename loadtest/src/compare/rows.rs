@@ -213,6 +213,9 @@ fn load(
     let server = Launched::start(compare, contender, mode)?;
     let setting: Setting = compare.setting(&server);
     let outcome = scenario::run(scenario, &setting)?;
+    comparison
+        .others_cpu_shares
+        .extend(outcome.others_cpu_share);
     for (kind, count) in &outcome.errors {
         let kind = format!("{} of {}: {kind}", scenario.name(), contender.name());
         *comparison.troubles.entry(kind).or_default() += count;

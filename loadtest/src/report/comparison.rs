@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     compare::{Comparison, Contender, Row, Verdict},
-    meter::Latency,
+    meter::{Latency, median},
 };
 
 /// The tables for the terminal.
@@ -44,6 +44,9 @@ pub(crate) fn table(comparison: &Comparison) -> String {
     {
         let (reached, most, met) = cells(verdict);
         let _ = writeln!(out, "{:<50}{reached:>12}{most:>12}  {met}", verdict.what);
+    }
+    if let Some(disturbance) = disturbance(comparison) {
+        let _ = writeln!(out, "\n{disturbance}");
     }
     if !comparison.troubles.is_empty() {
         let _ = writeln!(out, "\ntroubles");
@@ -131,14 +134,28 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         body += "</table>";
     }
     let subtitle = format!(
-        "{} rounds of {} s each; server on one processor, load on another; ratios are medians of those within a round",
-        comparison.rounds, comparison.seconds
+        "{} rounds of {} s each; server on one processor, load on another; ratios are medians of those within a round. {}",
+        comparison.rounds,
+        comparison.seconds,
+        disturbance(comparison).unwrap_or_default()
     );
     whole(
         "Passerby beside the floor and the baseline",
         &subtitle,
         &body,
     )
+}
+
+/// How much else went on.
+fn disturbance(comparison: &Comparison) -> Option<String> {
+    let shares = &comparison.others_cpu_shares;
+    let worst = shares.iter().copied().reduce(f64::max)?;
+    let middle = median(shares)?;
+    Some(format!(
+        "Other processes took {:.0} % of a processor during the middle run, {:.0} % during the worst.",
+        middle * 100.0,
+        worst * 100.0
+    ))
 }
 
 struct MedianLine {

@@ -47,6 +47,9 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         "harness CPU".into(),
         format!("{:.1} %", outcome.harness_cpu_share * 100.0),
     ));
+    if let Some(others) = outcome.others_cpu_share {
+        rows.push(("other processes".into(), format!("{:.1} %", others * 100.0)));
+    }
     rows.extend(
         outcome
             .figures

@@ -18,7 +18,7 @@ use crate::{
 /// Sleeping is only as exact as this; closer to the next message the loop spins.
 const SLEEP_NS_MIN: u64 = 2_000_000;
 /// Messages sent between two looks at the sockets, when behind.
-const CATCH_UP_MAX: u32 = 64;
+const CATCH_UP_MAX: u32 = 16;
 
 /// Options of `open`.
 #[derive(Debug, Clone, Args)]
