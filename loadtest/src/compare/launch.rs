@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Compare, Contender};
-use crate::{probe, serve::floor::Mode};
+use crate::probe;
 
 /// A server says that it is ready within this time.
 const READY_PATIENCE: Duration = Duration::from_secs(10);
@@ -25,20 +25,22 @@ pub(super) struct Launched {
 }
 
 impl Launched {
-    /// Starts `contender`; `mode` is for the floor.
-    pub(super) fn start(compare: &Compare, contender: Contender, mode: Mode) -> io::Result<Self> {
+    /// Starts `contender`.
+    pub(super) fn start(
+        compare: &Compare,
+        contender: Contender,
+        manner: Manner,
+    ) -> io::Result<Self> {
         let listen = free_address()?;
         let own = std::env::current_exe()?;
         let mut data = None;
         let mut command = match contender {
             Contender::Floor => {
                 let mut command = Command::new(own);
-                let mode = if mode == Mode::Relay {
-                    "relay"
-                } else if mode == Mode::Bare {
-                    "bare"
-                } else {
-                    "cycle"
+                let mode = match manner {
+                    Manner::Lives => "cycle",
+                    Manner::BareLives => "bare",
+                    Manner::Chats | Manner::GuardedChats => "relay",
                 };
                 command.args(["serve-floor", "--mode", mode]);
                 command
@@ -60,6 +62,11 @@ impl Launched {
                     .arg("--data")
                     .arg(&directory)
                     .args(UNLIMITED)
+                    .args(if manner == Manner::GuardedChats {
+                        &[][..]
+                    } else {
+                        &UNGUARDED
+                    })
                     .args(&compare.passerby_arg);
                 data = Some(directory);
                 command
@@ -121,15 +128,24 @@ impl Drop for Launched {
     }
 }
 
-/// Every limit that would stand in the way of a load from one machine.
-const UNLIMITED: [&str; 16] = [
+/// What a server is started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Relaying.
+    Chats,
+    /// Relaying, with Passerby's limits on messages and frames in place.
+    GuardedChats,
+    /// Whole lives of connections.
+    Lives,
+    /// The same without a match.
+    BareLives,
+}
+
+/// Every limit that would stand in the way of so many clients on one machine.
+const UNLIMITED: [&str; 12] = [
     "--log",
     "error",
-    "--message-rate",
-    "0",
     "--skip-rate",
-    "0",
-    "--frame-rate",
     "0",
     "--connections-per-ip",
     "0",
@@ -140,6 +156,9 @@ const UNLIMITED: [&str; 16] = [
     "--max-connections",
     "19950",
 ];
+
+/// The limits of what one client may send.
+const UNGUARDED: [&str; 4] = ["--message-rate", "0", "--frame-rate", "0"];
 
 /// The address in `passerby listening on http://ADDRESS`.
 fn listening_on(line: &str) -> Option<SocketAddr> {

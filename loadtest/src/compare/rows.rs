@@ -4,11 +4,13 @@ use std::io;
 
 use clap::ValueEnum;
 
-use super::{Compare, Comparison, Contender, launch::Launched};
+use super::{
+    Compare, Comparison, Contender,
+    launch::{Launched, Manner},
+};
 use crate::{
     outcome::Outcome,
     scenario::{self, Burst, Churn, Connect, Flood, Idle, Open, Relay, Scenario},
-    serve::floor::Mode,
     session::Setting,
 };
 
@@ -92,6 +94,8 @@ impl Row {
                 ("calm_us", "users' p99, calm", "us"),
                 ("flooded_us", "users' p99, flooded", "us"),
                 ("ratio", "ratio", "x"),
+                ("open_flooded_us", "users' p99, flooded, limits off", "us"),
+                ("open_ratio", "ratio, limits off", "x"),
             ],
             Self::Idle => &[
                 ("bytes", "private memory per connection", "B"),
@@ -123,10 +127,10 @@ pub(super) fn run(
     contender: Contender,
     comparison: &mut Comparison,
 ) -> io::Result<()> {
-    let mode = if row == Row::Connect {
-        Mode::Bare
-    } else {
-        Mode::Relay
+    let manner = match row {
+        Row::Connect => Manner::BareLives,
+        Row::Flood => Manner::GuardedChats,
+        _ => Manner::Chats,
     };
     let scenario = match row {
         Row::Lockstep => Scenario::Relay(Relay {
@@ -181,7 +185,7 @@ pub(super) fn run(
             paired: false,
         }),
     };
-    let outcome = load(compare, contender, mode, &scenario, comparison)?;
+    let outcome = load(compare, contender, manner, &scenario, comparison)?;
     note(row, contender, &outcome, comparison);
     if row == Row::Connect {
         let matched = if contender == Contender::Floor {
@@ -189,13 +193,23 @@ pub(super) fn run(
                 concurrency: 64,
                 bare: false,
             });
-            load(compare, contender, Mode::Cycle, &scenario, comparison)?.cpu_us_per_item()
+            load(compare, contender, Manner::Lives, &scenario, comparison)?.cpu_us_per_item()
         } else {
             outcome.cpu_us_per_item()
         };
         comparison
             .figures
             .add(row, contender, "matched_cpu_us", matched);
+    }
+    if row == Row::Flood && contender == Contender::Passerby {
+        let unguarded = load(compare, contender, Manner::Chats, &scenario, comparison)?;
+        for (name, figure) in [
+            ("open_flooded_us", "p99_us_flooded"),
+            ("open_ratio", "p99_ratio"),
+        ] {
+            let value = unguarded.figures.get(figure).copied();
+            comparison.figures.add(row, contender, name, value);
+        }
     }
     if row == Row::Lockstep {
         comparison.lockstep.insert(contender.name(), outcome);
@@ -206,11 +220,11 @@ pub(super) fn run(
 fn load(
     compare: &Compare,
     contender: Contender,
-    mode: Mode,
+    manner: Manner,
     scenario: &Scenario,
     comparison: &mut Comparison,
 ) -> io::Result<Outcome> {
-    let server = Launched::start(compare, contender, mode)?;
+    let server = Launched::start(compare, contender, manner)?;
     let setting: Setting = compare.setting(&server);
     let outcome = scenario::run(scenario, &setting)?;
     comparison

@@ -29,7 +29,7 @@ pub(crate) struct Verdict {
 
 use Contender::{Baseline, Floor, Passerby};
 
-const TARGETS: [Target; 13] = [
+const TARGETS: [Target; 14] = [
     ratio(
         "CPU per message in lockstep, to the floor",
         Row::Lockstep,
@@ -125,6 +125,16 @@ const TARGETS: [Target; 13] = [
         2.0,
         "x",
     ),
+    Target {
+        most: None,
+        ..value(
+            "the same with message and frame limits off",
+            Row::Flood,
+            "open_ratio",
+            0.0,
+            "x",
+        )
+    },
     value(
         "p99 at half of saturation, open loop",
         Row::Open,

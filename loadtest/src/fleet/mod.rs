@@ -177,10 +177,16 @@ impl Fleet {
                 .map(|()| stream)
         });
         match begun {
-            Ok(stream) => {
+            Ok(mut stream) => {
+                // On loopback the connection is usually there by now; if not, its event will tell.
+                let asked = stream.write(&self.upgrade).is_ok();
                 let client = &mut self.clients[who as usize];
                 client.stream = Some(stream);
-                client.phase = Phase::Connecting;
+                client.phase = if asked {
+                    Phase::Upgrading
+                } else {
+                    Phase::Connecting
+                };
                 client.since_ns = since_ns;
                 Some(who)
             }
@@ -356,14 +362,13 @@ impl Fleet {
     fn vacate(&mut self, who: Who) {
         self.unlink(who);
         let client = &mut self.clients[who as usize];
-        let Some(mut stream) = client.stream.take() else {
+        if client.stream.is_none() {
             return;
-        };
-        // Dropping the stream takes it out of epoll anyway; this only keeps mio's books.
-        let _ = self.poll.registry().deregister(&mut stream);
+        }
         if client.phase == Phase::Open {
             self.open -= 1;
         }
+        // Dropping the stream closes it and takes it out of epoll.
         *client = Client {
             generation: client.generation.wrapping_add(1),
             ..Client::vacant()
