@@ -132,7 +132,46 @@ pub(super) fn run(
         Row::Flood => Manner::GuardedChats,
         _ => Manner::Chats,
     };
-    let scenario = match row {
+    let scenario = scenario_of(compare, row, contender, comparison)?;
+    let outcome = load(compare, contender, manner, &scenario, comparison)?;
+    note(row, contender, &outcome, comparison);
+    if row == Row::Connect {
+        let matched = if contender == Contender::Floor {
+            let scenario = Scenario::Connect(Connect {
+                concurrency: 64,
+                bare: false,
+            });
+            load(compare, contender, Manner::Lives, &scenario, comparison)?.cpu_us_per_item()
+        } else {
+            outcome.cpu_us_per_item()
+        };
+        comparison
+            .figures
+            .add(row, contender, "matched_cpu_us", matched);
+    }
+    if row == Row::Flood && contender == Contender::Passerby {
+        let unguarded = load(compare, contender, Manner::Chats, &scenario, comparison)?;
+        for (name, figure) in [
+            ("open_flooded_us", "p99_us_flooded"),
+            ("open_ratio", "p99_ratio"),
+        ] {
+            let value = unguarded.figures.get(figure).copied();
+            comparison.figures.add(row, contender, name, value);
+        }
+    }
+    if row == Row::Lockstep {
+        comparison.lockstep.insert(contender.name(), outcome);
+    }
+    Ok(())
+}
+
+fn scenario_of(
+    compare: &Compare,
+    row: Row,
+    contender: Contender,
+    comparison: &Comparison,
+) -> io::Result<Scenario> {
+    Ok(match row {
         Row::Lockstep => Scenario::Relay(Relay {
             pairs: PAIRS,
             window: 1,
@@ -184,37 +223,7 @@ pub(super) fn run(
             hold: 0.0,
             paired: false,
         }),
-    };
-    let outcome = load(compare, contender, manner, &scenario, comparison)?;
-    note(row, contender, &outcome, comparison);
-    if row == Row::Connect {
-        let matched = if contender == Contender::Floor {
-            let scenario = Scenario::Connect(Connect {
-                concurrency: 64,
-                bare: false,
-            });
-            load(compare, contender, Manner::Lives, &scenario, comparison)?.cpu_us_per_item()
-        } else {
-            outcome.cpu_us_per_item()
-        };
-        comparison
-            .figures
-            .add(row, contender, "matched_cpu_us", matched);
-    }
-    if row == Row::Flood && contender == Contender::Passerby {
-        let unguarded = load(compare, contender, Manner::Chats, &scenario, comparison)?;
-        for (name, figure) in [
-            ("open_flooded_us", "p99_us_flooded"),
-            ("open_ratio", "p99_ratio"),
-        ] {
-            let value = unguarded.figures.get(figure).copied();
-            comparison.figures.add(row, contender, name, value);
-        }
-    }
-    if row == Row::Lockstep {
-        comparison.lockstep.insert(contender.name(), outcome);
-    }
-    Ok(())
+    })
 }
 
 fn load(

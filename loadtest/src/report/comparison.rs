@@ -59,29 +59,7 @@ pub(crate) fn table(comparison: &Comparison) -> String {
 
 /// The page.
 pub(crate) fn page(comparison: &Comparison) -> String {
-    let mut body = String::new();
-    let known: Vec<&Verdict> = comparison
-        .verdicts
-        .iter()
-        .filter(|verdict| verdict.reached.is_some())
-        .collect();
-    if !known.is_empty() {
-        body += "<h2>Targets</h2><table><tr><th>what</th><th>reached</th><th>at most</th><th>met</th></tr>";
-        for verdict in known {
-            let (reached, most, met) = cells(verdict);
-            let class = if verdict.met == Some(false) {
-                "bad"
-            } else {
-                "good"
-            };
-            let _ = write!(
-                body,
-                "<tr><td>{}</td><td>{reached}</td><td>{most}</td><td class=\"{class}\">{met}</td></tr>",
-                escaped(verdict.what)
-            );
-        }
-        body += "</table>";
-    }
+    let mut body = targets(comparison);
     body += "<h2>Charts</h2>";
     let latencies: Vec<(&str, usize, &Latency)> = Contender::ALL
         .iter()
@@ -144,6 +122,33 @@ pub(crate) fn page(comparison: &Comparison) -> String {
         &subtitle,
         &body,
     )
+}
+
+fn targets(comparison: &Comparison) -> String {
+    let mut body = String::new();
+    let known: Vec<&Verdict> = comparison
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.reached.is_some())
+        .collect();
+    if !known.is_empty() {
+        body += "<h2>Targets</h2><table><tr><th>what</th><th>reached</th><th>at most</th><th>met</th></tr>";
+        for verdict in known {
+            let (reached, most, met) = cells(verdict);
+            let class = if verdict.met == Some(false) {
+                "bad"
+            } else {
+                "good"
+            };
+            let _ = write!(
+                body,
+                "<tr><td>{}</td><td>{reached}</td><td>{most}</td><td class=\"{class}\">{met}</td></tr>",
+                escaped(verdict.what)
+            );
+        }
+        body += "</table>";
+    }
+    body
 }
 
 /// How much else went on.

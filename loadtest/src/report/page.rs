@@ -11,32 +11,6 @@ use crate::{
 
 /// The page of one run.
 pub(crate) fn of_run(outcome: &Outcome) -> String {
-    let mut tiles = vec![
-        (
-            format!("{} per second", outcome.unit),
-            short(outcome.rate_per_s),
-        ),
-        ("errors".to_owned(), outcome.errors_total().to_string()),
-    ];
-    if let Some(latency) = &outcome.latency_us {
-        tiles.push((
-            "p50 latency".to_owned(),
-            format!("{} us", short(latency.p50)),
-        ));
-        tiles.push((
-            "p99 latency".to_owned(),
-            format!("{} us", short(latency.p99)),
-        ));
-    }
-    if let Some(server) = &outcome.server {
-        if let Some(each) = server.cpu_us_per_item {
-            tiles.push(("server CPU each".to_owned(), format!("{} us", short(each))));
-        }
-        tiles.push((
-            "server memory".to_owned(),
-            format!("{} MB", short(server.rss_kb as f64 / 1024.0)),
-        ));
-    }
     let mut latencies: Vec<(&str, usize, &Latency)> = outcome
         .phases
         .iter()
@@ -51,7 +25,7 @@ pub(crate) fn of_run(outcome: &Outcome) -> String {
                 .map(|latency| (outcome.unit, 0, latency)),
         );
     }
-    let mut body = tile_row(&tiles);
+    let mut body = tile_row(&tiles(outcome));
     body += &latency_chart("Latency by percentile", &latencies);
     let rate_label = format!("{} per second", outcome.unit);
     body += &over_time(outcome, "Throughput over time", &rate_label, |sample| {
@@ -81,6 +55,36 @@ pub(crate) fn of_run(outcome: &Outcome) -> String {
         &outcome.options,
         &body,
     )
+}
+
+fn tiles(outcome: &Outcome) -> Vec<(String, String)> {
+    let mut tiles = vec![
+        (
+            format!("{} per second", outcome.unit),
+            short(outcome.rate_per_s),
+        ),
+        ("errors".to_owned(), outcome.errors_total().to_string()),
+    ];
+    if let Some(latency) = &outcome.latency_us {
+        tiles.push((
+            "p50 latency".to_owned(),
+            format!("{} us", short(latency.p50)),
+        ));
+        tiles.push((
+            "p99 latency".to_owned(),
+            format!("{} us", short(latency.p99)),
+        ));
+    }
+    if let Some(server) = &outcome.server {
+        if let Some(each) = server.cpu_us_per_item {
+            tiles.push(("server CPU each".to_owned(), format!("{} us", short(each))));
+        }
+        tiles.push((
+            "server memory".to_owned(),
+            format!("{} MB", short(server.rss_kb as f64 / 1024.0)),
+        ));
+    }
+    tiles
 }
 
 /// Latency over the percentile, stretched towards 100 as is usual.

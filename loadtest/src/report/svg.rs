@@ -81,8 +81,38 @@ pub(crate) fn lines(chart: &LineChart<'_>) -> String {
         |y: f64| HEIGHT - BOTTOM - (y - y_min) / (y_max - y_min) * (HEIGHT - TOP - BOTTOM);
 
     let mut svg = opened(chart.title, HEIGHT);
-    for (y, label) in &y_ticks {
-        let at = place_y(*y);
+    let y_places: Vec<_> = y_ticks
+        .iter()
+        .map(|(y, label)| (place_y(*y), label.as_str()))
+        .collect();
+    let x_places: Vec<_> = x_ticks
+        .iter()
+        .map(|(x, label)| (place_x(*x), label.as_str()))
+        .collect();
+    svg.push_str(&grid(chart, &x_places, &y_places));
+    for line in &chart.lines {
+        let places: Vec<String> = line
+            .points
+            .iter()
+            .map(|(x, y)| format!("{:.1},{:.1}", place_x(*x), place_y(height_of(*y))))
+            .collect();
+        let _ = write!(
+            svg,
+            r#"<polyline class="line c{}" points="{}"/>"#,
+            line.colour,
+            places.join(" ")
+        );
+    }
+    svg.push_str("</svg>");
+    svg.push_str(&legend(&chart.lines));
+    svg.push_str("</figure>");
+    svg
+}
+
+/// The grid with its labels, and the names of the axes.
+fn grid(chart: &LineChart<'_>, x_places: &[(f64, &str)], y_places: &[(f64, &str)]) -> String {
+    let mut svg = String::new();
+    for (at, label) in y_places {
         let _ = write!(
             svg,
             r#"<line class="grid" x1="{LEFT}" x2="{:.1}" y1="{at:.1}" y2="{at:.1}"/>"#,
@@ -95,8 +125,8 @@ pub(crate) fn lines(chart: &LineChart<'_>) -> String {
             at + 4.0
         );
     }
-    for (x, label) in &x_ticks {
-        let (at, bottom) = (place_x(*x), HEIGHT - BOTTOM);
+    let bottom = HEIGHT - BOTTOM;
+    for (at, label) in x_places {
         let _ = write!(
             svg,
             r#"<line class="grid" x1="{at:.1}" x2="{at:.1}" y1="{TOP}" y2="{bottom}"/>"#
@@ -121,22 +151,6 @@ pub(crate) fn lines(chart: &LineChart<'_>) -> String {
         r#"<text class="mid name" {turned}>{}</text>"#,
         chart.y_label
     );
-    for line in &chart.lines {
-        let places: Vec<String> = line
-            .points
-            .iter()
-            .map(|(x, y)| format!("{:.1},{:.1}", place_x(*x), place_y(height_of(*y))))
-            .collect();
-        let _ = write!(
-            svg,
-            r#"<polyline class="line c{}" points="{}"/>"#,
-            line.colour,
-            places.join(" ")
-        );
-    }
-    svg.push_str("</svg>");
-    svg.push_str(&legend(&chart.lines));
-    svg.push_str("</figure>");
     svg
 }
 
