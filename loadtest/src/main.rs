@@ -35,7 +35,9 @@ fn main() -> ExitCode {
         Job::Scenario(scenario, load) => run_scenario(&scenario, &load),
         Job::Compare(compare) => compare.run(),
         Job::ServeFloor(listen, mode) => serve::floor::serve(listen, mode).map(|()| true),
-        Job::ServeBaseline(listen) => serve::baseline::serve(listen).map(|()| true),
+        Job::ServeBaseline(listen, read_buffer) => {
+            serve::baseline::serve(listen, read_buffer).map(|()| true)
+        }
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -47,7 +47,8 @@ impl Launched {
             }
             Contender::Baseline => {
                 let mut command = Command::new(own);
-                command.arg("serve-baseline");
+                let read_buffer = compare.baseline_read_buffer.to_string();
+                command.args(["serve-baseline", "--read-buffer", &read_buffer]);
                 command
             }
             Contender::Passerby => {

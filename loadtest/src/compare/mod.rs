@@ -21,7 +21,12 @@ use std::{
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use crate::{args::seconds, outcome::Outcome, probe, report, session::Setting};
+use crate::{
+    args::{READ_BUFFER_BYTES, seconds},
+    outcome::Outcome,
+    probe, report,
+    session::Setting,
+};
 
 use launch::Launched;
 
@@ -51,6 +56,9 @@ pub(crate) struct Compare {
     /// Further arguments for Passerby
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) passerby_arg: Vec<String>,
+    /// Read buffer of the baseline's connections; the library's own is 131072
+    #[arg(long, default_value_t = READ_BUFFER_BYTES, value_name = "BYTES")]
+    pub(crate) baseline_read_buffer: usize,
     /// Who takes part
     #[arg(
         long,

@@ -27,8 +27,6 @@ use uuid::Uuid;
 
 /// Messages that may wait for one client.
 const CHANNEL_MAX: usize = 1024;
-/// The library's own 128 KiB is zero-filled before every read, which triples the cost of a short message.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// What a client may say.
 #[derive(Deserialize)]
@@ -97,7 +95,7 @@ struct Lobby {
 type Shared = Arc<Mutex<Lobby>>;
 
 /// Serves until killed.
-pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
+pub(crate) fn serve(listen: SocketAddr, read_buffer: usize) -> io::Result<()> {
     tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?
@@ -110,14 +108,17 @@ pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
             });
             let app = Router::new()
                 .route("/ws", get(upgrade))
-                .with_state(Shared::default());
+                .with_state((Shared::default(), read_buffer));
             axum::serve(listener, app).await
         })
 }
 
-async fn upgrade(State(lobby): State<Shared>, upgrade: WebSocketUpgrade) -> Response {
+async fn upgrade(
+    State((lobby, read_buffer)): State<(Shared, usize)>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
+        .read_buffer_size(read_buffer)
         .on_upgrade(|socket| converse(socket, lobby))
 }
 
