@@ -49,7 +49,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 /// Requests served on one connection.
 pub const REQUESTS_MAX: u16 = 1_000;
-/// How long a closed connection may take to finish, in milliseconds.
+/// How long what is queued on a closed connection may take to go out, in milliseconds.
+pub const FINISH_MS: u64 = 30_000;
+/// How long a peer may take to send its FIN after ours, in milliseconds.
 pub const LINGER_MS: u64 = 2_000;
 /// What a closed connection may still send, in bytes.
 pub const LINGER_BYTES: usize = 64 * 1024;

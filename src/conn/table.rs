@@ -69,8 +69,7 @@ pub(super) enum Phase<F> {
     Http(Box<Http>),
     /// It speaks WebSocket.
     Ws(Ws<F>),
-    /// What is queued goes out, and then it ends; the field says when it must have, in milliseconds, once
-    /// our FIN is sent, and is 0 before.
+    /// What is queued goes out, and then it ends, at the latest at this time, in milliseconds.
     Closing(u32),
 }
 
@@ -214,8 +213,9 @@ impl<A: Application> Connections<A> {
             if moved || conn.stalled_ms == 0 {
                 conn.stalled_ms = millis(turn.now.micros);
             }
-            if queued > queue_bytes_max {
-                return self.forsake(id, CloseCause::TooSlow, turn);
+            let is_closing = matches!(conn.phase, Phase::Closing(_));
+            if queued > queue_bytes_max && !is_closing {
+                return self.give_up(id, turn);
             }
             let due = turn.now.after_ms(limits::WRITE_STALL_MS);
             self.wheel.arm_sooner(id.index(), due);
@@ -232,7 +232,7 @@ impl<A: Application> Connections<A> {
         {
             let due = turn.now.after_ms(limits::LINGER_MS);
             conn.phase = Phase::Closing(millis(due));
-            self.wheel.arm_sooner(id.index(), due);
+            self.wheel.arm(id.index(), due);
         }
     }
 
@@ -308,12 +308,19 @@ impl<A: Application> Connections<A> {
         }
     }
 
-    /// Ends a WebSocket whose peer said goodbye without a status code.
-    pub(super) fn hang_up_bare(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        if self.leave_ws(id, CloseCause::Client, turn) {
-            frame::write(turn.out.lane(id), Kind::Close, b"");
-            self.finish(id, turn);
+    /// Answers a peer's goodbye, with its own status code if it had one. After that nothing is to come, so the
+    /// socket need not linger.
+    pub(super) fn part(&mut self, id: ConnId, code: Option<u16>, turn: &mut Turn<'_>) {
+        if !self.leave_ws(id, CloseCause::Client, turn) {
+            return;
         }
+        let lane = turn.out.lane(id);
+        match code {
+            Some(code) => frame::write_close(lane, code, ""),
+            None => frame::write(lane, Kind::Close, b""),
+        }
+        self.close_by(id, limits::LINGER_MS, turn);
+        turn.out.socket_ops.push(SocketOp::Close(id));
     }
 
     /// Ends a WebSocket with a Close frame.
@@ -331,23 +338,41 @@ impl<A: Application> Connections<A> {
         }
     }
 
+    /// Ends a connection that does not take its output. A WebSocket is told so, in case it begins to read again
+    /// within the time that a closed connection has to finish.
+    pub(super) fn give_up(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if !self.leave_ws(id, CloseCause::TooSlow, turn) {
+            return self.forsake(id, CloseCause::TooSlow, turn);
+        }
+        frame::write_close(turn.out.lane(id), 4008, "too slow");
+        self.finish(id, turn);
+        self.close_by(id, limits::LINGER_MS, turn);
+    }
+
     /// Ends a connection whose socket is of no use any more.
     pub(super) fn forsake(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
         self.leave_ws(id, cause, turn);
-        if let Some(conn) = self.conn(id) {
-            conn.phase = Phase::Closing(0);
+        if self.conn(id).is_some() {
+            self.close_by(id, 0, turn);
             turn.out.socket_ops.push(SocketOp::Drop(id));
         }
     }
 
     /// Flushes what is queued and ends the connection.
     pub(super) fn finish(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        if let Some(conn) = self.conn(id) {
-            conn.phase = Phase::Closing(0);
-            conn.paused = Paused::default();
+        if self.conn(id).is_some() {
+            self.close_by(id, limits::FINISH_MS, turn);
             turn.out.socket_ops.push(SocketOp::Finish(id));
-            self.wheel
-                .arm(id.index(), turn.now.after_ms(limits::WRITE_STALL_MS));
+        }
+    }
+
+    /// From now on the connection only ends, in `ms` milliseconds at the latest.
+    fn close_by(&mut self, id: ConnId, ms: u64, turn: &Turn<'_>) {
+        let due = turn.now.after_ms(ms);
+        if let Some(conn) = self.conn(id) {
+            conn.phase = Phase::Closing(millis(due));
+            conn.paused = Paused::default();
+            self.wheel.arm(id.index(), due);
         }
     }
 
@@ -360,7 +385,7 @@ impl<A: Application> Connections<A> {
             return false;
         };
         let face = ws.face;
-        conn.phase = Phase::Closing(0);
+        conn.phase = Phase::Closing(millis(turn.now.micros));
         turn.stats.closed(cause);
         self.app.closed(id, face, cause, turn);
         true

@@ -38,10 +38,11 @@ impl<A: Application> Connections<A> {
         let Some(conn) = self.conn(id) else {
             return;
         };
-        if conn.stalled_ms != 0 {
+        let is_closing = matches!(conn.phase, Phase::Closing(_));
+        if conn.stalled_ms != 0 && !is_closing {
             let stalled_us = since_us(conn.stalled_ms, now_us);
             if stalled_us >= limits::WRITE_STALL_MS * 1_000 {
-                return self.forsake(id, CloseCause::TooSlow, turn);
+                return self.give_up(id, turn);
             }
             let due = now_us + limits::WRITE_STALL_MS * 1_000 - stalled_us;
             self.wheel.arm(id.index(), due);
@@ -52,23 +53,23 @@ impl<A: Application> Connections<A> {
         match &mut conn.phase {
             Phase::Vacant => {}
             Phase::Http(http) => {
-                if http.deadline_us > now_us {
-                    let due = http.deadline_us;
-                    self.wheel.arm_sooner(id.index(), due);
-                } else if queued > 0 {
+                if http.deadline_us <= now_us && queued == 0 {
+                    return self.http_expire(id, turn);
+                }
+                if http.deadline_us <= now_us {
                     // The answer is still going out, which has a deadline of its own.
                     http.deadline_us = turn.now.after_ms(limits::KEEP_ALIVE_MS);
-                } else {
-                    self.http_expire(id, turn);
                 }
+                let due = http.deadline_us;
+                self.wheel.arm_sooner(id.index(), due);
             }
-            Phase::Closing(0) => {}
             Phase::Closing(due_ms) => {
-                if (*due_ms).wrapping_sub(millis(now_us)) as i32 <= 0 {
+                let left_ms = due_ms.wrapping_sub(millis(now_us)) as i32;
+                if left_ms <= 0 {
                     self.forsake(id, CloseCause::Gone, turn);
                 } else {
                     self.wheel
-                        .arm_sooner(id.index(), turn.now.after_ms(limits::LINGER_MS));
+                        .arm(id.index(), turn.now.after_ms(left_ms as u64));
                 }
             }
             Phase::Ws(_) => self.ws_expire(id, turn),

@@ -4,7 +4,6 @@ use super::application::{Application, Turn};
 use super::table::{Connections, Paused, Phase, millis};
 use crate::kernel::bucket::{Bucket, Rate};
 use crate::kernel::id::ConnId;
-use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 use crate::limits;
 use crate::wire::frame::{self, Kind, Refusal};
@@ -140,10 +139,7 @@ impl<A: Application> Connections<A> {
 
     /// The peer said goodbye: says it back, and ends.
     fn ws_closed(&mut self, id: ConnId, code: Option<u16>, turn: &mut Turn<'_>) {
-        match code {
-            Some(code) => self.hang_up(id, code, "", CloseCause::Client, turn),
-            None => self.hang_up_bare(id, turn),
-        }
+        self.part(id, code, turn);
         self.perform(turn);
     }
 

@@ -32,6 +32,8 @@ pub enum SocketOp {
     Read(ConnId),
     /// Flush, send FIN, let the peer finish, close.
     Finish(ConnId),
-    /// Close now.
+    /// Flush and close: the peer has said goodbye, and nothing more is to come from it.
+    Close(ConnId),
+    /// Close now, whatever is queued.
     Drop(ConnId),
 }

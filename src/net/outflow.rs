@@ -32,7 +32,8 @@ impl<A: Application> Reactor<A> {
     }
 
     pub(super) fn perform(&mut self, op: SocketOp, now: Now) {
-        let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Drop(id)) = op;
+        let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Close(id) | SocketOp::Drop(id)) =
+            op;
         let Some(socket) = self
             .sockets
             .get_mut(id.index())
@@ -43,14 +44,15 @@ impl<A: Application> Reactor<A> {
         match op {
             SocketOp::Read(_) => self.list(id),
             SocketOp::Drop(_) => self.kill(id),
-            SocketOp::Finish(_) => {
-                if socket.state == State::Open {
-                    socket.state = State::Finishing;
-                    self.finish_if_flushed(id, now);
-                    // What came while reading was paused is thrown away now.
-                    self.list(id);
-                }
+            SocketOp::Finish(_) | SocketOp::Close(_) if socket.state == State::Open => {
+                // Who has said goodbye is as good as gone: there is no FIN to wait for.
+                socket.ended |= matches!(op, SocketOp::Close(_));
+                socket.state = State::Finishing;
+                self.finish_if_flushed(id, now);
+                // What came while reading was paused is thrown away now.
+                self.list(id);
             }
+            SocketOp::Finish(_) | SocketOp::Close(_) => {}
         }
     }
 

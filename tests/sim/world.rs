@@ -396,14 +396,15 @@ impl World {
     }
 
     fn perform(&mut self, op: SocketOp) {
-        let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Drop(id)) = op;
+        let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Close(id) | SocketOp::Drop(id)) =
+            op;
         let Some(at) = self.at(id) else {
             return;
         };
         match op {
             SocketOp::Read(_) => {}
             SocketOp::Drop(_) => self.wires[at].dead = true,
-            SocketOp::Finish(_) => {
+            SocketOp::Finish(_) | SocketOp::Close(_) => {
                 self.wires[at].finishing = true;
                 self.flush(at);
             }
