@@ -6,7 +6,6 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawText<'a> {
     raw: &'a str,
-    chars: usize,
 }
 
 /// Why a JSON value is not taken as text.
@@ -26,12 +25,23 @@ impl<'a> RawText<'a> {
         if bytes.len() < 2 || bytes[0] != b'"' {
             return Err(NotText::OtherType);
         }
-        let inner = &bytes[1..bytes.len() - 1];
-        let chars = match memchr::memchr(b'\\', inner) {
-            None => count_chars(inner),
-            Some(first) => count_chars(&inner[..first]) + count_escaped(&inner[first..])?,
-        };
-        Ok(Self { raw, chars })
+        if let Some(first) = memchr::memchr(b'\\', bytes) {
+            count_escaped(&bytes[first..])?;
+        }
+        Ok(Self { raw })
+    }
+
+    /// Takes the string without escapes at the front of `text`, whose opening quote is its first byte; gives what
+    /// follows it as well. `None` if it is not one, which says nothing about whether it is a sound string.
+    #[inline]
+    pub fn plain(text: &'a str) -> Option<(Self, &'a str)> {
+        let inner = text.as_bytes().strip_prefix(b"\"")?;
+        let end = memchr::memchr2(b'"', b'\\', inner)?;
+        let is_plain = inner[end] == b'"' && inner[..end].iter().all(|byte| *byte >= b' ');
+        is_plain.then(|| {
+            let (raw, rest) = text.split_at(end + 2);
+            (Self { raw }, rest)
+        })
     }
 
     /// The token, with its quotes.
@@ -39,14 +49,15 @@ impl<'a> RawText<'a> {
         self.raw
     }
 
-    /// How many code points it stands for.
-    pub const fn chars(self) -> usize {
-        self.chars
+    /// Whether it stands for more than `chars` code points. Counts only if there could be that many.
+    pub fn exceeds(self, chars: usize) -> bool {
+        let inner = &self.raw.as_bytes()[1..self.raw.len() - 1];
+        inner.len() > chars && count_escaped(inner).is_ok_and(|count| count > chars)
     }
 
     /// Whether it is the empty string.
     pub const fn is_empty(self) -> bool {
-        self.chars == 0
+        self.raw.len() == 2
     }
 
     /// The text it stands for.
@@ -115,7 +126,7 @@ mod tests {
             assert_eq!(RawText::of(raw), Err(NotText::LoneSurrogate), "{raw}");
         }
         let pair = RawText::of(r#""a\ud83d\ude00b\\ud800""#).expect("sound");
-        assert_eq!(pair.chars(), 9);
+        assert!(pair.exceeds(8) && !pair.exceeds(9));
         assert_eq!(pair.decode(), "a\u{1f600}b\\ud800");
     }
 
@@ -137,7 +148,10 @@ mod tests {
                 serde_json::to_string(&text).expect("text")
             };
             let sound = RawText::of(&raw).expect("sound");
-            prop_assert_eq!(sound.chars(), text.chars().count());
+            let chars = text.chars().count();
+            prop_assert!(!sound.exceeds(chars));
+            prop_assert!(chars == 0 || sound.exceeds(chars - 1));
+            prop_assert_eq!(sound.is_empty(), chars == 0);
             prop_assert_eq!(sound.decode(), text);
         }
     }

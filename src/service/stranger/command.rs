@@ -141,7 +141,28 @@ struct Envelope<'t> {
 }
 
 /// Parses one message: the command, and the pair id that it is meant for, if it names one.
+#[inline]
 pub(super) fn parse(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
+    match usual(text) {
+        Some((text, cid)) => check_say(text, cid).map(|command| (command, None)),
+        None => parse_any(text),
+    }
+}
+
+/// Reads a chat message in the very form in which nearly all come: what `JSON.stringify` makes of `type`, `text`
+/// and perhaps `cid`, without escapes. For anything else, `None`.
+#[inline]
+fn usual(text: &str) -> Option<(RawText<'_>, Option<RawText<'_>>)> {
+    let rest = text.strip_prefix(r#"{"type":"sendMessage","text":"#)?;
+    let (text, rest) = RawText::plain(rest)?;
+    if rest == "}" {
+        return Some((text, None));
+    }
+    let (cid, rest) = RawText::plain(rest.strip_prefix(r#","cid":"#)?)?;
+    (rest == "}").then_some((text, Some(cid)))
+}
+
+fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
     let bad_json = || Fault::new("bad_json", "The message is not a JSON object.");
     if !text.trim_start().starts_with('{') {
         return Err(bad_json());
@@ -177,26 +198,31 @@ pub(super) fn parse(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>
 }
 
 fn say<'t>(envelope: &Envelope<'t>) -> Result<Command<'t>, Fault<'t>> {
-    let cid = match envelope.cid {
-        None => None,
-        Some(raw) => {
-            let cid = string("cid", raw)?;
-            if cid.raw().len() > limits::CID_BYTES_MAX + 2 {
-                let max = limits::CID_BYTES_MAX;
-                let message = format!("A cid may have at most {max} bytes.");
-                return Err(Fault::bad_field("cid", message));
-            }
-            Some(cid.raw())
+    let cid = envelope.cid.map(|raw| string("cid", raw)).transpose()?;
+    match envelope.text {
+        None => {
+            let cid = cid.map(RawText::raw);
+            Err(Fault::bad_field("text", "The message has no text.").about(cid))
         }
-    };
-    let text = match envelope.text {
-        None => return Err(Fault::bad_field("text", "The message has no text.").about(cid)),
-        Some(raw) => string("text", raw).map_err(|fault| fault.about(cid))?,
-    };
+        Some(raw) => {
+            let text = string("text", raw).map_err(|fault| fault.about(cid.map(RawText::raw)))?;
+            check_say(text, cid)
+        }
+    }
+}
+
+#[inline]
+fn check_say<'t>(text: RawText<'t>, cid: Option<RawText<'t>>) -> Result<Command<'t>, Fault<'t>> {
+    let cid = cid.map(RawText::raw);
+    if cid.is_some_and(|cid| cid.len() > limits::CID_BYTES_MAX + 2) {
+        let max = limits::CID_BYTES_MAX;
+        let message = format!("A cid may have at most {max} bytes.");
+        return Err(Fault::bad_field("cid", message));
+    }
     if text.is_empty() {
         return Err(Fault::bad_field("text", "The text is empty.").about(cid));
     }
-    if text.chars() > limits::TEXT_CHARS_MAX {
+    if text.exceeds(limits::TEXT_CHARS_MAX) {
         return Err(Fault::too_long().about(cid));
     }
     Ok(Command::Say { text, cid })
@@ -255,7 +281,7 @@ fn interests(raw: &RawValue) -> Result<Vec<Cow<'_, str>>, Fault<'_>> {
         .into_iter()
         .map(|item| {
             let item = string("interests", item)?;
-            if item.chars() > limits::INTEREST_CHARS_MAX {
+            if item.exceeds(limits::INTEREST_CHARS_MAX) {
                 let max = limits::INTEREST_CHARS_MAX;
                 return Err(bad(format!(
                     "An interest may have at most {max} characters."
@@ -359,6 +385,27 @@ mod tests {
         assert!(parse(&message(&"\u{1f600}".repeat(2_000))).is_ok());
         assert_eq!(fault(&message(&"x".repeat(2_001))), ("too_long", None));
         assert!(parse(&message(&r"\ud83d\ude00".repeat(2_000))).is_ok());
+    }
+
+    proptest::proptest! {
+        /// The short way reads exactly what the long way reads.
+        #[test]
+        fn the_short_way_is_no_different(text in "[a\\\\\"\u{7}\u{e9} ]{0,6}", cid in proptest::option::of("[a\\\\\"\t]{0,3}"), end in "[}, ]{0,2}") {
+            let cid = cid.map_or(String::new(), |cid| format!(",\"cid\":\"{cid}\""));
+            let message = format!("{{\"type\":\"sendMessage\",\"text\":\"{text}\"{cid}{end}");
+            let long = parse_any(&message);
+            if let Some((text, cid)) = usual(&message) {
+                let short = check_say(text, cid).map(|command| (command, None::<&str>));
+                proptest::prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_message_takes_the_short_way() {
+        assert!(usual(r#"{"type":"sendMessage","text":"hi"}"#).is_some());
+        assert!(usual(r#"{"type":"sendMessage","text":"hi","cid":"1"}"#).is_some());
+        assert!(usual(r#"{"type":"sendMessage","text":"\n"}"#).is_none());
     }
 
     #[test]
