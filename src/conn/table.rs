@@ -56,6 +56,8 @@ pub(super) struct Conn<F> {
     pub(super) subscriber: Option<Subscriber>,
     /// When the output stopped moving, in milliseconds; 0 while it moves.
     pub(super) stalled_ms: u32,
+    /// How much waits in it since then, in bytes.
+    stalled_bytes: u32,
     pub(super) paused: Paused,
     /// Whether the output was over its high-water mark and is not below the low one yet.
     pub(super) high: bool,
@@ -84,6 +86,8 @@ pub struct Connections<A: Application> {
     pub(super) door: Door,
     pub(super) drain: Option<Drain>,
     pub(super) live: usize,
+    /// What waits in all lanes that have stopped moving.
+    stalled_bytes: usize,
     pub(super) fired: Vec<u32>,
     pub(super) date: super::http::Date,
 }
@@ -99,6 +103,7 @@ impl<A: Application> Connections<A> {
             wheel: Wheel::default(),
             drain: None,
             live: 0,
+            stalled_bytes: 0,
             fired: Vec::new(),
             date: super::http::Date::default(),
         }
@@ -137,6 +142,7 @@ impl<A: Application> Connections<A> {
                 phase: Phase::Vacant,
                 subscriber: None,
                 stalled_ms: 0,
+                stalled_bytes: 0,
                 paused: Paused::default(),
                 high: false,
             });
@@ -160,6 +166,7 @@ impl<A: Application> Connections<A> {
             phase: Phase::Http(Box::new(http)),
             subscriber,
             stalled_ms: 0,
+            stalled_bytes: 0,
             paused: Paused::default(),
             high: false,
         };
@@ -203,10 +210,14 @@ impl<A: Application> Connections<A> {
     pub fn flushed(&mut self, id: ConnId, was_high: bool, moved: bool, turn: &mut Turn<'_>) {
         let queued = turn.out.queued(id);
         let queue_bytes_max = self.settings.queue_bytes_max;
-        let Some(conn) = self.conn(id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
             return;
         };
         conn.high |= was_high;
+        self.stalled_bytes -= conn.stalled_bytes as usize;
+        self.stalled_bytes += queued;
+        conn.stalled_bytes = queued as u32;
+        let is_too_much = self.stalled_bytes > limits::QUEUED_TOTAL_BYTES_MAX;
         if queued == 0 {
             conn.stalled_ms = 0;
         } else {
@@ -214,7 +225,7 @@ impl<A: Application> Connections<A> {
                 conn.stalled_ms = millis(turn.now.micros);
             }
             let is_closing = matches!(conn.phase, Phase::Closing(_));
-            if queued > queue_bytes_max && !is_closing {
+            if (queued > queue_bytes_max || is_too_much) && !is_closing {
                 return self.give_up(id, turn);
             }
             let due = turn.now.after_ms(limits::WRITE_STALL_MS);
@@ -238,11 +249,13 @@ impl<A: Application> Connections<A> {
 
     /// The socket is closed and its slot free: forgets the connection.
     pub fn buried(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        let Some(conn) = self.conn(id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
             return;
         };
         debug_assert!(!matches!(conn.phase, Phase::Ws(_)));
         conn.phase = Phase::Vacant;
+        self.stalled_bytes -= conn.stalled_bytes as usize;
+        conn.stalled_bytes = 0;
         conn.id = ConnId::new(id.index() as u32, 0);
         if let Some(subscriber) = conn.subscriber.take() {
             self.door.leave(subscriber, turn.now.micros);
