@@ -172,6 +172,11 @@ impl Membership {
         link(self.seats[id as usize].next[0])
     }
 
+    /// The seat that the same person took next.
+    pub fn next_of_person(&self, id: SeatId) -> Option<SeatId> {
+        link(self.seats[id as usize].next[1])
+    }
+
     /// The seats in `room`, in the order of joining.
     pub fn seats_in(&self, room: u32) -> impl Iterator<Item = SeatId> {
         std::iter::successors(self.first(room), |id| self.next(*id))
@@ -180,7 +185,7 @@ impl Membership {
     /// The seats of `person`, in the order of joining.
     pub fn seats_of(&self, person: u32) -> impl Iterator<Item = SeatId> {
         let first = self.people.get(person as usize).map_or(NONE, |row| row.first);
-        std::iter::successors(link(first), |id| link(self.seats[*id as usize].next[1]))
+        std::iter::successors(link(first), |id| self.next_of_person(*id))
     }
 
     /// How many people are in `room`.

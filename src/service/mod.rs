@@ -2,5 +2,6 @@
 //! other, and what they share is a table in [`crate::kernel`] or a codec in [`crate::wire`].
 
 pub mod ops;
+pub mod rooms;
 pub mod stranger;
 pub mod web;
