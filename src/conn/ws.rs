@@ -40,6 +40,15 @@ impl<F> Ws<F> {
         }
     }
 
+    /// Forgives silence: it cannot be heard, nor finish what it says, while we do not listen.
+    pub(super) fn excuse(&mut self, now_ms: u32) {
+        self.heard_ms = now_ms;
+        self.pinged_ms = 0;
+        if self.amid_ms != 0 {
+            self.amid_ms = now_ms.max(1);
+        }
+    }
+
     pub(super) const fn ping_ms(&self) -> u64 {
         if self.brisk {
             limits::PING_BRISK_MS
