@@ -663,3 +663,33 @@ fn only_a_trusted_proxy_speaks_for_others() {
     )
     .1 == 101));
 }
+
+#[test]
+fn an_ipv4_address_counts_alone_on_a_socket_for_both_families() {
+    let flags = [
+        "--listen",
+        ":0",
+        "--connections-per-ip",
+        "2",
+        "--connect-rate",
+        "0",
+    ];
+    let server = Launch {
+        flags: &flags,
+        address_limits: true,
+        ..Launch::default()
+    }
+    .start();
+    let address = ([127, 0, 0, 1], server.address().port()).into();
+    let enter = |last: u8| {
+        let mut raw = Raw::connect_from([127, 0, 0, last].into(), address);
+        raw.send(format!("{}\r\n", handshake("/ws")));
+        let status = raw.response().status;
+        (raw, status)
+    };
+    let held: Vec<(Raw, u16)> = (0..3).map(|_| enter(2)).collect();
+    let statuses: Vec<u16> = held.iter().map(|(_, status)| *status).collect();
+    assert_eq!(statuses, [101, 101, 429]);
+    // The server sees ::ffff:127.0.0.2 and ::ffff:127.0.0.3, which are in one /64.
+    assert_eq!(enter(3).1, 101);
+}
