@@ -189,7 +189,7 @@ fn ten_thousand_who_come_and_go_leave_nothing_behind() {
                 raw.text();
             }
         }
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let socket = socket2::SockRef::from(&raw.stream);
             socket.set_linger(Some(Duration::ZERO)).expect("an option");
         }
@@ -487,6 +487,54 @@ fn nothing_that_people_say_is_logged() {
     assert!(!log.contains(CANARY), "{log}");
 }
 
+#[test]
+fn no_message_costs_more_than_its_length_explains() {
+    let server = Server::start(&[
+        "--message-rate",
+        "0",
+        "--skip-rate",
+        "0",
+        "--frame-rate",
+        "0",
+    ]);
+    let mut client = server.client();
+    let most = 64 * 1024;
+    let stats = r#"{"type":"stats","x":"#;
+    let nested = format!("{stats}{}{}}}", "[".repeat(120), "]".repeat(120));
+    let wide = format!("{stats}[{}0]}}", "0,".repeat((most - 40) / 2));
+    let keys: String = (0..5_000).map(|n| format!("\"k{n}\":0,")).collect();
+    let object = format!("{{{keys}\"type\":\"stats\"}}");
+    // One character that becomes eighteen when it is normalized, and marks that have to be put in order.
+    let grows =
+        json!({ "type": "findMatch", "interests": vec!["\u{fdfa}".repeat(24); 10] }).to_string();
+    let marks: String = (0..24)
+        .map(|n| if n % 2 == 0 { '\u{301}' } else { '\u{327}' })
+        .collect();
+    let marks = json!({ "type": "findMatch", "interests": vec![marks; 10] }).to_string();
+    let escapes = format!(
+        r#"{{"type":"sendMessage","text":"{}"}}"#,
+        r"\u00e9".repeat(10_000)
+    );
+    let broken = format!(
+        r#"{{"type":"sendMessage","text":"{}"#,
+        "x".repeat(most - 100)
+    );
+    for message in [&nested, &wide, &object, &grows, &marks, &escapes, &broken] {
+        let before = server.cpu();
+        for _ in 0..50 {
+            client.send(message);
+            client.hear();
+        }
+        let each = (server.cpu() - before) / 50;
+        // A few milliseconds even without optimization; what grows with the square of 64 KiB takes seconds.
+        assert!(
+            each < Duration::from_millis(25),
+            "{each:?} for {}",
+            &message[..60]
+        );
+    }
+}
+
 slow! {
     /// Thousands who send their request a byte at a time have ten seconds, and nobody else notices.
     fn heads_that_come_slowly_are_given_up_after_ten_seconds() {
@@ -629,7 +677,7 @@ slow! {
             // 256 KiB is the most for each; the rest of what was sent waits with the talkers.
             assert!(grown < 20 * 300 * 1_024, "{grown} bytes for 20 stalled readers");
             assert!(server.metric("passerby_queued_bytes") < 20.0 * 256.0 * 1_024.0);
-            for ((_, talker), sent) in pairs.iter_mut().zip(sent) {
+            for (number, ((stalled, talker), sent)) in pairs.iter_mut().zip(sent).enumerate() {
                 talker.stream.set_read_timeout(Some(Duration::from_secs(25))).unwrap();
                 let left = loop {
                     let said = talker.frame();
@@ -638,6 +686,17 @@ slow! {
                     }
                 };
                 assert!(left.contains("\"reason\":\"timeout\""), "{left}");
+                if number == 0 {
+                    // Who begins to read again at the last moment is told why it is over.
+                    let goodbye = loop {
+                        let said = stalled.frame();
+                        if said.opcode == 8 {
+                            break said.payload;
+                        }
+                    };
+                    assert_eq!(goodbye[..2], 4008u16.to_be_bytes());
+                    assert!(goodbye.len() > 2, "a reason");
+                }
                 // What was already on its way is answered: there is nobody to say it to any more.
                 let rest = &message[sent % message.len()..];
                 let mut stream = talker.stream.try_clone().unwrap();
