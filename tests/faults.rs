@@ -780,6 +780,23 @@ slow! {
         assert!(took >= Duration::from_millis(9_900) && took < Duration::from_secs(14), "{took:?}");
     }
 
+    /// Where the network cuts a stream is not up to who sends it: each message has its own ten seconds.
+    fn messages_are_not_added_up_when_each_packet_ends_amid_one() {
+        let server = Server::plain();
+        let mut raw = server.raw_socket();
+        let message = text(r#"{"type":"stats"}"#);
+        let (front, back) = message.split_at(10);
+        raw.send(front);
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(13) {
+            raw.send([back, front].concat());
+            assert!(raw.text().contains("\"type\":\"stats\""));
+            thread::sleep(SECOND / 5);
+        }
+        raw.send(back);
+        assert!(raw.text().contains("\"type\":\"stats\""));
+    }
+
     /// Who sends more frames than allowed is read from more slowly; nothing of it is lost, and nobody waits.
     fn who_sends_too_many_frames_is_read_from_more_slowly() {
         let server = Server::start(&["--message-rate", "0", "--frame-rate", "100"]);
