@@ -157,3 +157,32 @@ fn files_can_be_read_in_one_sitting() {
         assert!(lines <= 500, "{} has {lines} lines of code", path.display());
     }
 }
+
+#[test]
+fn every_test_that_the_handbook_names_exists() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code: String = [home.join("src"), home.join("tests")]
+        .iter()
+        .flat_map(|folder| sources(folder))
+        .map(|path| fs::read_to_string(path).expect("readable"))
+        .collect();
+    let handbook = fs::read_to_string(home.join("docs/TESTING.md")).expect("readable");
+    let names: Vec<&str> = handbook
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| {
+            name.contains('_')
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        })
+        .collect();
+    assert!(names.len() > 60, "only {} names", names.len());
+    for name in names {
+        assert!(
+            code.contains(&format!("fn {name}(")),
+            "there is no test {name}"
+        );
+    }
+}

@@ -317,6 +317,9 @@ impl<A: Application> Connections<A> {
         if let Some(conn) = self.conn(id)
             && conn.paused.clear(reason)
         {
+            if let Phase::Ws(ws) = &mut conn.phase {
+                ws.excuse(millis(turn.now.micros));
+            }
             turn.out.read(id);
         }
     }

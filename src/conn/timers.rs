@@ -87,9 +87,7 @@ impl<A: Application> Connections<A> {
             return;
         };
         if conn.paused.any() {
-            // It cannot be heard while we do not listen.
-            ws.heard_ms = millis(now_us);
-            ws.pinged_ms = 0;
+            ws.excuse(millis(now_us));
         }
         if conn.paused.has(Paused::RATE) {
             match ws.frames.wait(frame_rate, now_us) {

@@ -40,6 +40,15 @@ impl<F> Ws<F> {
         }
     }
 
+    /// Forgives silence: it cannot be heard, nor finish what it says, while we do not listen.
+    pub(super) fn excuse(&mut self, now_ms: u32) {
+        self.heard_ms = now_ms;
+        self.pinged_ms = 0;
+        if self.amid_ms != 0 {
+            self.amid_ms = now_ms.max(1);
+        }
+    }
+
     pub(super) const fn ping_ms(&self) -> u64 {
         if self.brisk {
             limits::PING_BRISK_MS
@@ -62,8 +71,6 @@ impl<A: Application> Connections<A> {
         let mut at = 0;
         let mut pongs = 0;
         let mut late_ping: Option<([u8; 125], usize)> = None;
-        let mut debt_us = 0;
-        let frame_rate = self.settings.frame_rate;
         loop {
             // Looked up afresh each time: what the application did may have ended the connection.
             let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
@@ -77,10 +84,10 @@ impl<A: Application> Connections<A> {
                 Ok(None) => break,
                 Err(refusal) => return self.ws_refuse(id, refusal, turn),
             };
-            debt_us = ws.frames.charge(frame_rate, turn.now.micros);
             let control = match message {
                 Message::Text(_) | Message::Binary(_) => {
                     turn.stats.messages_in += 1;
+                    ws.amid_ms = 0;
                     self.app.said(id, ws.face, message, turn);
                     Control::Nothing
                 }
@@ -103,13 +110,14 @@ impl<A: Application> Connections<A> {
         if let Some((payload, len)) = late_ping {
             frame::write(turn.out.lane(id), Kind::Pong, &payload[..len]);
         }
-        self.ws_heard(id, debt_us, turn);
+        self.ws_heard(id, turn);
     }
 
     /// What follows from having heard the peer: it lives; it may have begun a message; it may have to wait.
     #[inline]
-    fn ws_heard(&mut self, id: ConnId, debt_us: u64, turn: &mut Turn<'_>) {
+    fn ws_heard(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let high = turn.out.is_high(id);
+        let frame_rate = self.settings.frame_rate;
         let Some(conn) = self.conns.get_mut(id.index()) else {
             return;
         };
@@ -119,6 +127,12 @@ impl<A: Application> Connections<A> {
         let now_ms = millis(turn.now.micros);
         ws.heard_ms = now_ms;
         ws.pinged_ms = 0;
+        let frames = ws.decoder.take_frames();
+        let debt_us = ws.frames.charge(frame_rate, frames, turn.now.micros);
+        if frames > 0 && !ws.decoder.is_in_fragments() {
+            // Whatever is unfinished now began in this read.
+            ws.amid_ms = 0;
+        }
         if ws.decoder.is_amid() {
             if ws.amid_ms == 0 {
                 ws.amid_ms = now_ms.max(1);

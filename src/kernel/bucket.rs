@@ -53,17 +53,18 @@ impl Bucket {
         Ok(())
     }
 
-    /// Spends one unit in any case, on credit if need be, and says in how many microseconds the
-    /// budget is in order again: 0 when it is.
+    /// Spends so many units in any case, on credit if need be, and says in how many microseconds the budget is
+    /// in order again: 0 when it is.
     #[inline]
-    pub fn charge(&mut self, rate: Rate, now_us: u64) -> u64 {
-        if rate.is_unlimited() {
+    pub fn charge(&mut self, rate: Rate, units: u32, now_us: u64) -> u64 {
+        if rate.is_unlimited() || units == 0 {
             return 0;
         }
-        let due = self.0.max(now_us).saturating_add(rate.interval_us);
+        let cost_us = rate.interval_us.saturating_mul(u64::from(units));
+        let due = self.0.max(now_us).saturating_add(cost_us);
         self.0 = due;
-        // In order, as long as this unit was within the burst.
-        (due - now_us).saturating_sub(rate.tolerance_us + rate.interval_us)
+        // In order, as long as the last unit was within the burst.
+        (due - now_us).saturating_sub(rate.tolerance_us.saturating_add(rate.interval_us))
     }
 
     /// In how many microseconds one unit can be taken: 0 when it can be now.
@@ -102,10 +103,10 @@ mod tests {
         let rate = Rate::new(100.0, 10);
         let mut bucket = Bucket::default();
         for _ in 0..10 {
-            assert_eq!(bucket.charge(rate, 0), 0);
+            assert_eq!(bucket.charge(rate, 1, 0), 0);
         }
-        assert_eq!(bucket.charge(rate, 0), 10_000);
-        assert_eq!(bucket.charge(rate, 0), 20_000);
+        assert_eq!(bucket.charge(rate, 1, 0), 10_000);
+        assert_eq!(bucket.charge(rate, 1, 0), 20_000);
         assert_eq!(bucket.take(rate, 20_000), Err(10_000));
         assert_eq!(bucket.take(rate, 30_000), Ok(()));
     }
@@ -115,7 +116,7 @@ mod tests {
         let mut bucket = Bucket::default();
         for _ in 0..1_000 {
             assert_eq!(bucket.take(Rate::new(0.0, 1), 0), Ok(()));
-            assert_eq!(bucket.charge(Rate::UNLIMITED, 0), 0);
+            assert_eq!(bucket.charge(Rate::UNLIMITED, 1, 0), 0);
         }
     }
 }

@@ -53,6 +53,8 @@ impl Default for Appetite {
 #[derive(Debug, Default)]
 pub struct Decoder {
     partial: Option<Box<Partial>>,
+    /// Frames begun since the last call of [`Decoder::take_frames`].
+    frames: u32,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +87,19 @@ impl Decoder {
         self.partial.is_some()
     }
 
+    /// Whether a message has begun and its last frame has not come, whatever comes between its frames.
+    pub fn is_in_fragments(&self) -> bool {
+        self.partial
+            .as_ref()
+            .is_some_and(|partial| partial.message.is_some() && partial.spent != Spent::Message)
+    }
+
+    /// How many frames have begun since this was asked last.
+    #[inline]
+    pub fn take_frames(&mut self) -> u32 {
+        std::mem::take(&mut self.frames)
+    }
+
     /// Takes the next message from `bytes[*at..]` and moves `at` past it; `None` when all bytes are used
     /// up. Payload is unmasked in place. After a refusal the decoder must not be used again.
     #[inline]
@@ -110,6 +125,7 @@ impl Decoder {
                 && header.payload_bytes <= (bytes.len() - start) as u64;
             if whole {
                 admit(&header, None, 0, appetite)?;
+                self.frames += 1;
                 let end = start + header.payload_bytes as usize;
                 *at = end;
                 let payload = &mut bytes[start..end];
@@ -149,8 +165,11 @@ impl Decoder {
             if *at == bytes.len() && !partial.has_empty_frame() {
                 break;
             }
-            if partial.frame.is_none() && !partial.read_header(bytes, at, appetite)? {
-                break;
+            if partial.frame.is_none() {
+                if !partial.read_header(bytes, at, appetite)? {
+                    break;
+                }
+                self.frames += 1;
             }
             if let Some(kind) = partial.read_payload(bytes, at)? {
                 finished = Some(kind);

@@ -1,0 +1,117 @@
+//! A handler that panics, on the real loop: a fault of ours must cost only the connection that met it.
+//!
+//! Nothing that can be sent makes the server panic, so this one is given a handler that does.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use std::sync::mpsc;
+use std::thread;
+
+use passerby::conn::{self, Application, Connections, Reply, Request, Turn};
+use passerby::kernel::id::ConnId;
+use passerby::kernel::stats::CloseCause;
+use passerby::net::{self, Letter, Reactor};
+use passerby::wire::frame::{self, Kind};
+use passerby::wire::message::Message;
+use passerby::wire::response::{Response, Status};
+use passerby::wire::upgrade;
+use support::{Client, PATIENCE, Raw};
+
+/// Returns what is said, and panics when asked to. Says over HTTP how often, and which connections have gone.
+struct Clumsy {
+    gone: mpsc::Sender<CloseCause>,
+}
+
+impl Application for Clumsy {
+    type Face = ();
+
+    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, ()> {
+        assert_ne!(request.head.path, "/panic", "as was asked for");
+        match upgrade::check(request.head) {
+            Ok(key) => Reply::Open((), key),
+            Err(_) => {
+                let count = turn.stats.panics.to_string().into_bytes();
+                Reply::Respond(Response::new(Status::OK).with_body("text/plain", count))
+            }
+        }
+    }
+
+    fn opened(&mut self, _: ConnId, (): (), _: &mut Turn<'_>) {}
+
+    fn said(&mut self, conn: ConnId, (): (), message: Message<'_>, turn: &mut Turn<'_>) {
+        if let Message::Text(text) = message {
+            assert_ne!(text, "panic", "as was asked for");
+            frame::write(turn.out.lane(conn), Kind::Text, text.as_bytes());
+        }
+    }
+
+    fn drained(&mut self, _: ConnId, (): (), _: &mut Turn<'_>) {}
+
+    fn closed(&mut self, _: ConnId, (): (), cause: CloseCause, _: &mut Turn<'_>) {
+        let _ = self.gone.send(cause);
+    }
+
+    fn dismissed(&mut self, _: ConnId, (): (), _: &mut Turn<'_>) {}
+
+    fn draining(&mut self) {}
+
+    fn elapsed(&mut self, _: &mut Turn<'_>) {}
+
+    fn next_due(&self) -> Option<u64> {
+        None
+    }
+}
+
+#[test]
+fn a_handler_that_panics_costs_only_its_own_connection() {
+    let (started, start) = mpsc::channel();
+    let (sender, gone) = mpsc::channel();
+    let server = thread::spawn(move || {
+        let conns = Connections::new(Clumsy { gone: sender }, conn::Settings::default());
+        let settings = net::Settings {
+            bind: vec!["127.0.0.1:0".parse().expect("an address")],
+            sockets_max: 100,
+            drain_ms: 100,
+            signals: false,
+        };
+        let mut reactor = Reactor::open(conns, settings).expect("listening");
+        started
+            .send((reactor.addresses()[0], reactor.handle()))
+            .expect("a listener");
+        reactor.run().expect("it turns");
+    });
+    let (address, handle) = start.recv().expect("started");
+
+    let mut bystander = Client::connect(address, "/");
+    let echo = |client: &mut Client, text: &str| {
+        client.send(text);
+        assert_eq!(client.hear_text(), text);
+    };
+    echo(&mut bystander, "before");
+    for _ in 0..3 {
+        let mut unlucky = Raw::connect(address);
+        unlucky.upgrade("/");
+        unlucky.send(support::raw::text("fine"));
+        assert_eq!(unlucky.text(), "fine");
+        unlucky.send(support::raw::text("panic"));
+        unlucky.rest();
+        assert_eq!(
+            gone.recv_timeout(PATIENCE),
+            Ok(CloseCause::Internal),
+            "it left everything"
+        );
+        echo(&mut bystander, "I noticed nothing");
+    }
+    let mut unlucky = Raw::connect(address);
+    unlucky.send("GET /panic HTTP/1.1\r\nHost: test\r\n\r\n");
+    unlucky.rest();
+    echo(&mut bystander, "I noticed nothing");
+    let mut newcomer = Raw::connect(address);
+    newcomer.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(newcomer.response().text(), "4", "they are counted");
+
+    drop((bystander, newcomer));
+    handle.post(Letter::Stop).expect("posted");
+    server.join().expect("the loop itself did not panic");
+}

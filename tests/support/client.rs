@@ -1,0 +1,194 @@
+//! An independent WebSocket client.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tungstenite::protocol::frame::CloseFrame;
+use tungstenite::{Error, Message, WebSocket};
+
+use super::PATIENCE;
+
+/// One person.
+pub struct Client {
+    ws: WebSocket<TcpStream>,
+}
+
+impl Client {
+    /// Connects and upgrades.
+    pub fn connect(address: SocketAddr, target: &str) -> Self {
+        Self::on(TcpStream::connect(address).expect("connected"), target)
+    }
+
+    /// Upgrades a connection.
+    pub fn on(stream: TcpStream, target: &str) -> Self {
+        stream.set_nodelay(true).expect("an option");
+        stream.set_read_timeout(Some(PATIENCE)).expect("an option");
+        stream.set_write_timeout(Some(PATIENCE)).expect("an option");
+        let address = stream.peer_addr().expect("an address");
+        let url = format!("ws://{address}{target}");
+        let (ws, _) = tungstenite::client(url, stream).expect("upgraded");
+        Self { ws }
+    }
+
+    pub fn stream(&self) -> &TcpStream {
+        self.ws.get_ref()
+    }
+
+    /// Sends a command.
+    pub fn say(&mut self, command: Value) {
+        self.send(&command.to_string());
+    }
+
+    /// Sends text.
+    pub fn send(&mut self, text: &str) {
+        self.ws.send(Message::text(text)).expect("sent");
+    }
+
+    /// Sends any message.
+    pub fn send_message(&mut self, message: Message) -> Result<(), Error> {
+        self.ws.send(message)
+    }
+
+    /// The next message, pings aside; `None` if none comes within `limit`.
+    pub fn next_within(&mut self, limit: Duration) -> Option<Message> {
+        let start = Instant::now();
+        loop {
+            let left = limit
+                .saturating_sub(start.elapsed())
+                .max(Duration::from_millis(1));
+            self.stream()
+                .set_read_timeout(Some(left))
+                .expect("an option");
+            match self.ws.read() {
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(message) => return Some(message),
+                Err(Error::Io(error)) if is_timeout(&error) => return None,
+                Err(error) => panic!("the connection broke: {error}"),
+            }
+            if start.elapsed() >= limit {
+                return None;
+            }
+        }
+    }
+
+    /// The next text, as it came.
+    pub fn hear_text(&mut self) -> String {
+        match self.next_within(PATIENCE) {
+            Some(Message::Text(text)) => text.to_string(),
+            other => panic!("text was expected, and this came: {other:?}"),
+        }
+    }
+
+    /// The next message.
+    pub fn hear(&mut self) -> Value {
+        let text = self.hear_text();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+    }
+
+    /// The next message, which must have this type.
+    pub fn expect(&mut self, kind: &str) -> Value {
+        let value = self.hear();
+        assert_eq!(value["type"], kind, "{value}");
+        value
+    }
+
+    /// The next message, which must be an error with this code.
+    pub fn expect_error(&mut self, code: &str) -> Value {
+        let value = self.expect("error");
+        assert_eq!(value["code"], code, "{value}");
+        let message = value["message"].as_str().expect("a message");
+        assert!(message.ends_with('.'), "a sentence: {message}");
+        value
+    }
+
+    /// The Close frame that must come now.
+    pub fn expect_close(&mut self) -> (u16, String) {
+        match self.next_within(PATIENCE) {
+            Some(Message::Close(Some(CloseFrame { code, reason }))) => {
+                (code.into(), reason.to_string())
+            }
+            other => panic!("a Close frame was expected, and this came: {other:?}"),
+        }
+    }
+
+    /// Asks how many people are here.
+    pub fn stats(&mut self) -> (u64, u64, u64) {
+        self.say(json!({ "type": "stats" }));
+        let stats = self.expect("stats");
+        let count = |field: &str| stats[field].as_u64().expect("a number");
+        (count("online"), count("searching"), count("pairs"))
+    }
+
+    /// Makes sure that nothing else has come: the answer to a question is the next message. What others did
+    /// before and had answered has arrived by then, as the server does one thing after the other.
+    pub fn expect_nothing(&mut self) {
+        self.stats();
+    }
+
+    /// Searches, and is told to wait.
+    pub fn search(&mut self) {
+        self.say(json!({ "type": "findMatch" }));
+        self.expect("searching");
+    }
+
+    /// Waits, meets `other`, and says which pair it is.
+    pub fn meet(&mut self, other: &mut Self) -> String {
+        self.search();
+        other.say(json!({ "type": "findMatch" }));
+        self.joined_with(other)
+    }
+
+    /// Is told of the same pair as `other`, whose id this is.
+    pub fn joined_with(&mut self, other: &mut Self) -> String {
+        let mine = self.expect("strangerJoined");
+        let theirs = other.expect("strangerJoined");
+        assert_eq!(mine["pairId"], theirs["pairId"]);
+        mine["pairId"].as_str().expect("an id").to_owned()
+    }
+
+    /// Says something to the partner.
+    pub fn chat(&mut self, text: &str) {
+        self.say(json!({ "type": "sendMessage", "text": text }));
+    }
+
+    /// What the partner says.
+    pub fn hear_chat(&mut self) -> String {
+        let message = self.expect("message");
+        message["text"].as_str().expect("text").to_owned()
+    }
+
+    /// Says something and waits until `other` has it; says how long that took.
+    pub fn chat_with(&mut self, other: &mut Self, text: &str) -> Duration {
+        let start = Instant::now();
+        self.chat(text);
+        assert_eq!(other.hear_chat(), text);
+        start.elapsed()
+    }
+
+    /// Says goodbye and waits until the server has done so, too.
+    pub fn close(mut self) {
+        self.ws.close(None).expect("closed");
+        while self.ws.read().is_ok() {}
+    }
+
+    /// Vanishes with a plain FIN, as a process that is killed does.
+    pub fn vanish(self) {
+        let _ = self.stream().shutdown(Shutdown::Both);
+    }
+
+    /// Vanishes with a reset.
+    pub fn reset(self) {
+        let socket = socket2::SockRef::from(self.stream());
+        socket.set_linger(Some(Duration::ZERO)).expect("an option");
+    }
+}
+
+/// Whether nothing came in time.
+pub fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
