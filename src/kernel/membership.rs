@@ -77,7 +77,10 @@ impl Membership {
         let seat = Seat {
             room,
             person,
-            prev: [self.rooms[room as usize].last, self.people[person as usize].last],
+            prev: [
+                self.rooms[room as usize].last,
+                self.people[person as usize].last,
+            ],
             next: [NONE; 2],
             seen,
         };
@@ -184,18 +187,25 @@ impl Membership {
 
     /// The seats of `person`, in the order of joining.
     pub fn seats_of(&self, person: u32) -> impl Iterator<Item = SeatId> {
-        let first = self.people.get(person as usize).map_or(NONE, |row| row.first);
+        let first = self
+            .people
+            .get(person as usize)
+            .map_or(NONE, |row| row.first);
         std::iter::successors(link(first), |id| self.next_of_person(*id))
     }
 
     /// How many people are in `room`.
     pub fn members(&self, room: u32) -> usize {
-        self.rooms.get(room as usize).map_or(0, |row| row.len as usize)
+        self.rooms
+            .get(room as usize)
+            .map_or(0, |row| row.len as usize)
     }
 
     /// How many rooms `person` is in.
     pub fn rooms_of(&self, person: u32) -> usize {
-        self.people.get(person as usize).map_or(0, |row| row.len as usize)
+        self.people
+            .get(person as usize)
+            .map_or(0, |row| row.len as usize)
     }
 
     /// How many seats are taken.
@@ -232,7 +242,9 @@ impl Membership {
                     len += 1;
                 }
                 if (row.last, row.len) != (prev, len) {
-                    return Err(format!("row {index} of side {side} counts {row:?}, but has {len}"));
+                    return Err(format!(
+                        "row {index} of side {side} counts {row:?}, but has {len}"
+                    ));
                 }
                 counted += len as usize;
             }
@@ -255,7 +267,11 @@ mod tests {
 
     #[test]
     fn a_seat_is_small() {
-        assert!(Membership::seat_bytes() <= 64, "{}", Membership::seat_bytes());
+        assert!(
+            Membership::seat_bytes() <= 64,
+            "{}",
+            Membership::seat_bytes()
+        );
     }
 
     proptest! {

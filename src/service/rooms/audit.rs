@@ -44,9 +44,16 @@ impl Rooms {
             backlog += room.log.bytes();
             history += room.history.bytes();
         }
-        let counted = (self.backlog_bytes, self.history_bytes, self.membership.len());
+        let counted = (
+            self.backlog_bytes,
+            self.history_bytes,
+            self.membership.len(),
+        );
         if (backlog, history, members) != counted {
-            return Err(format!("{:?} counted as {counted:?}", (backlog, history, members)));
+            return Err(format!(
+                "{:?} counted as {counted:?}",
+                (backlog, history, members)
+            ));
         }
         Ok(())
     }

@@ -215,7 +215,10 @@ impl People {
         let letters = self.known.iter().flat_map(|(_, person)| &person.letters);
         let bytes: usize = letters.map(|letter| letter.frame.len()).sum();
         if bytes != self.letter_bytes {
-            return Err(format!("{bytes} bytes of letters, {} counted", self.letter_bytes));
+            return Err(format!(
+                "{bytes} bytes of letters, {} counted",
+                self.letter_bytes
+            ));
         }
         Ok(())
     }

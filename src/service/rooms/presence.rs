@@ -174,9 +174,10 @@ impl Rooms {
             .map_err(Fault::too_fast)?;
         let room = match room {
             Some(room) => room,
-            None => self.rooms.create(id, id, turn.now).ok_or_else(|| {
-                Fault::new("too_many_rooms", "There are too many rooms already.")
-            })?,
+            None => self
+                .rooms
+                .create(id, id, turn.now)
+                .ok_or_else(|| Fault::new("too_many_rooms", "There are too many rooms already."))?,
         };
         if exclusive {
             self.leave_others(person, room, turn);
@@ -343,7 +344,11 @@ pub(super) fn check_identity(user_id: &str, username: &str) -> Result<(), &'stat
     if username.chars().count() > limits::USERNAME_CHARS_MAX {
         return Err("username may have at most 32 characters");
     }
-    if user_id.chars().chain(username.chars()).any(char::is_control) {
+    if user_id
+        .chars()
+        .chain(username.chars())
+        .any(char::is_control)
+    {
         return Err("user_id and username may not have control characters");
     }
     Ok(())

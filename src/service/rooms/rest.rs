@@ -56,7 +56,8 @@ impl Rooms {
         }
         if name.chars().count() > limits::ROOM_NAME_CHARS_MAX || name.chars().any(char::is_control)
         {
-            let message = "Room name may have at most 64 characters, none of them control characters";
+            let message =
+                "Room name may have at most 64 characters, none of them control characters";
             return Response::error(Status::BAD_REQUEST, message);
         }
         if let Err(fault) = self.spend_by_address(request, turn) {
@@ -136,7 +137,8 @@ impl Rooms {
         };
         match self.post_as(from, &posting, request, turn) {
             Ok((id, delivered)) => {
-                let mut answer = serde_json::json!({ "message": "Message sent successfully", "id": id });
+                let mut answer =
+                    serde_json::json!({ "message": "Message sent successfully", "id": id });
                 if let Some(delivered) = delivered {
                     answer["delivered"] = delivered.into();
                 }

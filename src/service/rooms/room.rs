@@ -93,7 +93,9 @@ impl Table {
 
     /// Every room, the one that is always there first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (RoomId, &Room)> {
-        self.rooms.iter().map(|(index, room)| (index as RoomId, room))
+        self.rooms
+            .iter()
+            .map(|(index, room)| (index as RoomId, room))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -133,6 +135,7 @@ impl Table {
 
     /// Whether `room` counts as empty.
     pub(super) fn is_empty(&self, room: RoomId) -> bool {
-        self.empty.contains(&(self.rooms[room as usize].due_us, room))
+        self.empty
+            .contains(&(self.rooms[room as usize].due_us, room))
     }
 }

@@ -69,7 +69,11 @@ impl Log {
     /// Lets go of what everybody has; how many bytes that was.
     fn forget(&mut self, upto: u64) -> usize {
         let count = (upto + 1 - self.first()) as usize;
-        let freed = self.entries.drain(..count).map(|entry| entry.frame.len()).sum();
+        let freed = self
+            .entries
+            .drain(..count)
+            .map(|entry| entry.frame.len())
+            .sum();
         self.bytes -= freed;
         if self.entries.is_empty() {
             self.entries = VecDeque::new();

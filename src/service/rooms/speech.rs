@@ -46,11 +46,7 @@ impl Rooms {
     }
 
     /// Takes from what `person` may say.
-    pub(super) fn spend<'t>(
-        &mut self,
-        person: PersonId,
-        turn: &Turn<'_>,
-    ) -> Result<(), Fault<'t>> {
+    pub(super) fn spend<'t>(&mut self, person: PersonId, turn: &Turn<'_>) -> Result<(), Fault<'t>> {
         self.people
             .person_mut(person)
             .messages
