@@ -50,6 +50,8 @@ pub struct Settings {
     pub move_rate: Rate,
     /// Whether joining a room that is not there makes it.
     pub create_on_join: bool,
+    /// Sockets that rooms write to in one turn.
+    pub deliveries_per_turn: usize,
 }
 
 impl Default for Settings {
@@ -58,6 +60,7 @@ impl Default for Settings {
             message_rate: Rate::new(5.0, 20),
             move_rate: Rate::new(limits::MOVES_PER_SECOND, limits::MOVES_BURST),
             create_on_join: false,
+            deliveries_per_turn: limits::DELIVERIES_PER_TURN,
         }
     }
 }

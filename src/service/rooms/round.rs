@@ -2,7 +2,7 @@
 //!
 //! What is said goes into the room's log, once, as the bytes of a frame. At the end of the turn every room with a
 //! log goes round: each member's sockets are given what the log has that the member has not seen. A turn
-//! delivers no more than [`limits::DELIVERIES_PER_TURN`]; a large room goes on where it stopped in the next
+//! delivers no more than `deliveries_per_turn`; a large room goes on where it stopped in the next
 //! turn. All members hear the same in the same order, as the log is the order, and a burst costs each socket one
 //! write.
 //!
@@ -107,7 +107,7 @@ impl Rooms {
 
     /// Goes round in every room where something was said, as far as this turn's budget goes.
     pub(super) fn go_round(&mut self, turn: &mut Turn<'_>) {
-        let mut budget = limits::DELIVERIES_PER_TURN;
+        let mut budget = self.settings.deliveries_per_turn;
         for _ in 0..self.rounds.len() {
             if budget == 0 {
                 return;
