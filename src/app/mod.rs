@@ -80,6 +80,7 @@ impl App {
     fn respond(&mut self, endpoint: Endpoint, turn: &Turn<'_>) -> Response {
         match endpoint {
             Endpoint::Asset(asset) => asset.response(),
+            Endpoint::Manual(manual) => manual.response(),
             Endpoint::Health => ops::health(),
             Endpoint::Readiness => ops::readiness(self.draining),
             Endpoint::Metrics => ops::metrics(turn.stats, self.gauges(turn)),

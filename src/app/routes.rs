@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::service::manual::Manual;
 use crate::service::web::{ASSETS, Asset};
 use crate::wire::head::Method;
 use crate::wire::query;
@@ -17,6 +18,8 @@ pub enum Endpoint {
     Rooms,
     /// What can be had of the rooms by plain requests.
     Api(Resource),
+    /// A document about the server.
+    Manual(Manual),
     /// Is it alive?
     Health,
     /// Should people be sent here?
@@ -80,6 +83,16 @@ pub const ROUTES: &[Route] = &[
         path: "/api/messages",
         allow: "POST, OPTIONS",
         endpoint: Endpoint::Api(Resource::Messages),
+    },
+    Route {
+        path: "/openapi.yaml",
+        allow: READ,
+        endpoint: Endpoint::Manual(Manual::Routes),
+    },
+    Route {
+        path: "/asyncapi.yaml",
+        allow: READ,
+        endpoint: Endpoint::Manual(Manual::Messages),
     },
     Route {
         path: "/health",
