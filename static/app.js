@@ -20,8 +20,8 @@ settings.start(() => {
   chat.forget();
   start.forget();
 });
-new Banner(client);
 router.add(start.screen);
 router.add(chat.screen);
 router.start();
 client.connect();
+new Banner(client);

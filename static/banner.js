@@ -26,8 +26,8 @@ export class Banner {
     document.body.dataset.connection = state;
     if (state === 'online') {
       if (this.#wasBad) this.#say('Online again');
+      this.#timer = setTimeout(() => this.#hide(), this.#wasBad ? GOOD_NEWS_MS : 0);
       this.#wasBad = false;
-      this.#timer = setTimeout(() => this.#hide(), GOOD_NEWS_MS);
     } else if (state === 'offline') {
       this.#wasBad = true;
       this.#say('You are offline. The page comes back by itself.');

@@ -25,7 +25,6 @@ export class Chips extends EventTarget {
       if (!event.isComposing && /[,，、\n]/.test(input.value)) this.take();
       else this.#say('');
     });
-    input.addEventListener('blur', () => this.take());
     field.addEventListener('click', (event) => {
       if (event.target === field) input.focus();
     });

@@ -5,9 +5,9 @@ import { both, either, elapsed } from './time.js';
 
 const STATES = {
   idle: 'Nobody is here yet',
-  searching: 'Searching for a stranger',
-  chatting: 'Talking with a stranger',
-  sure: 'Talking with a stranger',
+  searching: 'Searching …',
+  chatting: 'You and a stranger',
+  sure: 'You and a stranger',
   ended: 'The stranger is gone',
 };
 

@@ -277,6 +277,7 @@ export class Passerby extends EventTarget {
     if (this.#isWanted) state = navigator.onLine === false ? 'offline' : 'waiting';
     if (is === WebSocket.CONNECTING && state === 'waiting') state = 'connecting';
     if (is === WebSocket.OPEN && state === 'waiting') state = 'online';
+    if (state === this.state && state !== 'waiting') return;
     this.state = state;
     this.#emit('state', { state, retryAt: this.#retryAt });
   }

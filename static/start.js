@@ -29,7 +29,11 @@ export class Start {
       this.#showOnly();
     });
     this.#only.addEventListener('change', () => device.write('onlyShared', this.#only.checked));
-    find('#start-text').addEventListener('click', () => begin('text'));
+    find('#start-text').addEventListener('click', () => {
+      // Not earlier, on blur: the chip would move the button from under the finger.
+      this.#chips.take();
+      begin('text');
+    });
     client.addEventListener('stats', ({ detail }) => this.#showCounts(detail));
     client.addEventListener('state', () => {
       if (client.state === 'online') this.#count();
