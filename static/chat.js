@@ -115,7 +115,10 @@ export class Chat {
       else if (!event.repeat) this.#act('escape');
     });
     addEventListener('beforeunload', (event) => {
-      if (this.isTalking) event.preventDefault();
+      if (!this.isTalking) return;
+      event.preventDefault();
+      // Older browsers ask only for this.
+      event.returnValue = true;
     });
     // A page that comes back from the browser's memory must not search by itself.
     addEventListener('pageshow', ({ persisted }) => {

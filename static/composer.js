@@ -7,7 +7,6 @@ import { tab } from './storage.js';
 const CHARS_MAX = 2_000;
 const COUNTS_FROM = CHARS_MAX * 0.8;
 const TYPING_MS = 3_000;
-const HEIGHT_MAX_PX = 144;
 
 export class Composer extends EventTarget {
   #form = find('#compose');
@@ -102,6 +101,6 @@ export class Composer extends EventTarget {
     if (chars <= CHARS_MAX) this.#error.textContent = '';
     this.#send.disabled = !this.#canSend || !this.#input.value.trim();
     this.#input.style.height = 'auto';
-    this.#input.style.height = `${Math.min(this.#input.scrollHeight + 2, HEIGHT_MAX_PX)}px`;
+    this.#input.style.height = `${this.#input.scrollHeight}px`;
   }
 }

@@ -8,14 +8,22 @@ import { test as base, expect } from '@playwright/test';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? `${root}target`;
 const binary = process.env.PASSERBY_BIN ?? `${target}/debug/passerby`;
-const LIMITS = ['connections-per-ip', 'connect-rate', 'skip-rate', 'message-rate', 'rematch-after-ms'];
+const FLAGS = {
+  'listen': '127.0.0.1:0',
+  'log': 'off',
+  'connections-per-ip': 0,
+  'connect-rate': 0,
+  'skip-rate': 0,
+  'message-rate': 0,
+  'rematch-after-ms': 0,
+};
 
-/** Starts the server with more flags; resolves to { url, stop }. */
-export async function serve(...flags) {
-  const limits = LIMITS.flatMap((limit) => [`--${limit}`, '0']);
+/** Starts the server, with other flags than usual; resolves to { url, stop }. */
+export async function serve(others = {}) {
+  const flags = Object.entries({ ...FLAGS, ...others }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   // The server reads PASSERBY_* as its configuration, and PASSERBY_BIN is none of it.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PASSERBY_')));
-  const child = spawn(binary, ['--listen', '127.0.0.1:0', '--log', 'off', ...limits, ...flags], { cwd: tmpdir(), env });
+  const child = spawn(binary, flags, { cwd: tmpdir(), env });
   const url = await new Promise((resolve, reject) => {
     let said = '';
     child.stdout.on('data', (data) => {
