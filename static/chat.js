@@ -33,6 +33,7 @@ export class Chat {
   #partner = new Partner();
   #typing = new Typing();
   #sureTimer = 0;
+  #alertTimer = 0;
   /** Since when somebody is there, or is looked for. */
   #since = 0;
 
@@ -87,9 +88,10 @@ export class Chat {
         notify();
       },
       typing: ({ active }) => (active ? this.#typing.start() : this.#typing.stop()),
-      failed: ({ cid, message }) => {
+      failed: ({ cid, code, message }) => {
         this.#log.mark(cid, 'failed');
-        this.#alert(`Not delivered: ${message}`);
+        // When the chat is over, the log says so itself.
+        if (code !== 'over') this.#alert(`Not delivered: ${message}`);
       },
       error: ({ message }) => this.#alert(message),
     };
@@ -203,8 +205,8 @@ export class Chat {
   #alert(text) {
     const alert = find('#alert');
     alert.textContent = text;
-    clearTimeout(this.alertTimer);
-    this.alertTimer = setTimeout(() => (alert.textContent = ''), 6_000);
+    clearTimeout(this.#alertTimer);
+    this.#alertTimer = setTimeout(() => (alert.textContent = ''), 6_000);
   }
 
   #show() {

@@ -81,7 +81,7 @@ export class Passerby extends EventTarget {
   /** Looks for somebody: { mode, interests, language, anyone }. Ends the conversation, if there is one. */
   find(wish = {}) {
     const type = this.pair ? 'nextStranger' : 'findMatch';
-    this.#end(null);
+    this.#end();
     this.#wish = { mode: 'text', ...wish };
     this.connect();
     this.#write({ type, ...this.#wish });
@@ -91,7 +91,7 @@ export class Passerby extends EventTarget {
   stop() {
     clearTimeout(this.#searchTimer);
     this.#wish = null;
-    this.#end(null);
+    this.#end();
     this.#write({ type: 'stopChat' });
   }
 
@@ -151,7 +151,7 @@ export class Passerby extends EventTarget {
     const { pair } = this;
     if (pair) {
       this.#wish = null;
-      this.#end('connection');
+      this.#end();
       this.#emit('strangerLeft', { type: 'strangerLeft', pairId: pair.pairId, reason: 'connection' });
     }
     // From 4500 on the server asks not to be called again.
@@ -217,7 +217,7 @@ export class Passerby extends EventTarget {
       this.#outbox.delete(cid);
     } else if (type === 'searching') {
       if (!this.#wish) return;
-      this.#end(null);
+      this.#end();
     } else if (type === 'strangerJoined') {
       // It may have crossed a stop.
       if (!this.#wish) return;
@@ -225,7 +225,7 @@ export class Passerby extends EventTarget {
     } else if (type === 'strangerLeft') {
       if (pairId !== this.pair?.pairId) return;
       this.#wish = null;
-      this.#end('left');
+      this.#end();
     } else if (type === 'draining') {
       this.#retryMs = event.retryMs;
     } else if (type === 'error') {
@@ -260,14 +260,14 @@ export class Passerby extends EventTarget {
   }
 
   /** The conversation is over: what was meant for it must not reach the next stranger. */
-  #end(code) {
+  #end() {
     const { pair } = this;
     this.pair = null;
     if (!pair) return;
     for (const [cid, { command }] of this.#outbox) {
       if (command.pairId !== pair.pairId) continue;
       this.#outbox.delete(cid);
-      this.#emit('failed', { cid, code: code ?? 'ended', message: 'The conversation is over.' });
+      this.#emit('failed', { cid, code: 'over', message: 'The conversation is over.' });
     }
   }
 

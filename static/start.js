@@ -61,11 +61,21 @@ export class Start {
     label: 'Text chat',
     enter: () => {
       find('#start-text').textContent = this.isTalking() ? 'Back to your chat' : 'Start text chat';
-      find('#start-text').focus({ preventScroll: true });
+      this.#arrive();
       this.#count();
     },
     leave: () => clearTimeout(this.#timer),
   };
+
+  /** Puts the focus on the way in; its ring would only puzzle those who do not use the keyboard. */
+  #arrive() {
+    const door = find('#start-text');
+    const settle = () => door.classList.remove('arrived');
+    door.classList.add('arrived');
+    door.focus({ preventScroll: true });
+    addEventListener('keydown', settle, { once: true, capture: true });
+    door.addEventListener('blur', settle, { once: true });
+  }
 
   #showOnly() {
     find('#only').hidden = this.#chips.words.length === 0;
