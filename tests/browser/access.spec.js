@@ -4,8 +4,8 @@ import { bubbles, expect, expectPhase, input, say, seek, test } from './people.j
 for (const colorScheme of ['light', 'dark']) {
   test(`Access: axe finds nothing in ${colorScheme}, contrast included`, async ({ person }) => {
     test.setTimeout(60_000);
-    const still = { colorScheme, reducedMotion: 'reduce' };
-    const [one, two] = [await person(still), await person(still)];
+    const still = { colorScheme };
+    const [one, two] = await Promise.all([person(still), person(still)]);
     const check = async (where) => {
       const { violations, passes } = await new AxeBuilder({ page: one }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), where).toEqual([]);
@@ -52,7 +52,7 @@ test('Access: a log for messages, a separate status for state, alerts for errors
 });
 
 test('Access: works with the keyboard alone, and the focus is always seen', async ({ person }) => {
-  const [one, two] = [await person(), await person()];
+  const [one, two] = await Promise.all([person(), person()]);
   const press = (...keys) => keys.reduce((done, key) => done.then(() => one.keyboard.press(key)), Promise.resolve());
   const focused = () => one.evaluate(() => {
     const element = document.activeElement;
@@ -132,7 +132,7 @@ test('Access: nobody is told apart by colour alone', async ({ pair }) => {
 
 test('Access: prefers-reduced-motion is respected', async ({ person }) => {
   const running = (page) => page.evaluate(() => document.getAnimations().length);
-  const [lively, still] = [await person(), await person({ reducedMotion: 'reduce' })];
+  const [lively, still] = await Promise.all([person({ reducedMotion: 'no-preference' }), person({ reducedMotion: 'reduce' })]);
   for (const page of [lively, still]) await page.getByLabel('What would you like to talk about?').fill(`${Math.random()}`.slice(0, 9));
   await seek(lively);
   await expectPhase(lively, 'searching');

@@ -1,4 +1,4 @@
-import { bubbles, expect, expectPhase, input, obliging, say, seek, standIn, test } from './people.js';
+import { bubbles, expect, expectPhase, input, obliging, say, seek, standIn, stopClock, test } from './people.js';
 import { PAYLOADS } from './payloads.js';
 
 test('Chat: focus lands in the input', async ({ pair }) => {
@@ -192,7 +192,7 @@ test('Chat: typing is told at most once in 3 s', async ({ person }) => {
   const told = () => line.heard.filter(({ type }) => type === 'typing').length;
   await seek(page);
   await expectPhase(page, 'chatting');
-  await page.clock.pauseAt(new Date(Date.now() + 60_000));
+  await stopClock(page);
   await page.keyboard.type('one');
   await page.keyboard.press('Enter');
   await page.keyboard.type('two');
@@ -279,7 +279,7 @@ test('Chat: peer text is only ever text', async ({ pair }) => {
 });
 
 test('Chat: an interest is only ever text', async ({ person }) => {
-  const [one, two] = [await person(), await person()];
+  const [one, two] = await Promise.all([person(), person()]);
   for (const page of [one, two]) {
     await page.getByLabel('What would you like to talk about?').fill('<img src=x onerror=1>,');
     await seek(page);

@@ -1,4 +1,4 @@
-import { bubbles, expect, expectPhase, input, obliging, say, seek, serve, standIn, test } from './people.js';
+import { bubbles, expect, expectPhase, input, obliging, say, seek, serve, standIn, stopClock, test } from './people.js';
 
 const banner = (page) => page.locator('#connection');
 /** Browsers report each connection that fails. */
@@ -16,7 +16,7 @@ test('Connection: the banner says reconnecting in n s, then online again', async
     },
   });
   await expect(banner(page)).toBeHidden();
-  await page.clock.pauseAt(new Date(Date.now() + 60_000));
+  await stopClock(page);
   await line.sockets.at(-1).close({ code: 1012, reason: 'restart' });
   await expect(banner(page)).toHaveText(/Reconnecting\s*in 1 s/);
   await expect(banner(page).getByRole('button', { name: 'Try now' })).toBeVisible();
@@ -60,7 +60,7 @@ async function forsaken(person, random) {
       }, random);
     },
   });
-  await page.clock.pauseAt(new Date(Date.now() + 60_000));
+  await stopClock(page);
   await page.evaluate(() => {
     window.isForsaken = true;
     window.attempts = [];
@@ -166,7 +166,7 @@ test('Connection: it survives a restart of the real server', async ({ person }) 
 
 test('Connection: whoever writes faster than allowed loses nothing, and nothing comes twice', async ({ person }) => {
   const server = await serve({ 'message-rate': 20, 'message-burst': 2 });
-  const [one, two] = [await person({ url: server.url }), await person({ url: server.url })];
+  const [one, two] = await Promise.all([person({ url: server.url }), person({ url: server.url })]);
   await seek(one);
   await seek(two);
   await expectPhase(one, 'chatting');

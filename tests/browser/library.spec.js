@@ -85,7 +85,7 @@ test('Library: the example in docs/CLIENT.md works', async ({ person, server }) 
     await page.goto(elsewhere);
     return page;
   };
-  const [one, two] = [await open(), await open()];
+  const [one, two] = await Promise.all([open(), open()]);
   await expect(one.locator('#log')).toContainText('Somebody is here');
   await two.getByRole('textbox').fill('hello from afar');
   await two.getByRole('textbox').press('Enter');

@@ -26,7 +26,7 @@ const faults = (page) => page.evaluate(() => {
 
 for (const [name, options] of SIZES) {
   test(`Mobile: usable at ${name}`, async ({ person }) => {
-    const [one, two] = [await person(options), await person()];
+    const [one, two] = await Promise.all([person(options), person()]);
     await one.getByLabel('What would you like to talk about?').fill('a long interest of 24 ch,music,cooking,');
     expect(await faults(one)).toEqual([]);
     await seek(one);
@@ -54,7 +54,7 @@ for (const [name, options] of SIZES) {
 
 test('Mobile: targets are 44 px or more, inputs have 16 px or more', async ({ person }) => {
   const options = SIZES[0][1];
-  const [one, two] = [await person(options), await person()];
+  const [one, two] = await Promise.all([person(options), person()]);
   const small = () => one.evaluate(() => [...document.querySelectorAll('button, input, textarea, a, label.switch, .choice label')]
     .filter((element) => element.checkVisibility() && !element.closest('.skip, .bubble'))
     // A radio or a switch is pressed by its label.

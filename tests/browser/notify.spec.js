@@ -22,7 +22,7 @@ test('Notify: "(n)" in the title and a dot on the favicon while hidden', async (
 });
 
 test('Notify: a match while hidden is told, too', async ({ person }) => {
-  const [one, two] = [await person(), await person()];
+  const [one, two] = await Promise.all([person(), person()]);
   await seek(one);
   await expectPhase(one, 'searching');
   await look(one, false);

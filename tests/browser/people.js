@@ -54,7 +54,7 @@ export const test = base.extend({
     const contexts = [];
     const complaints = [];
     await use(async ({ url = server, before, tolerates, ...options } = {}) => {
-      const context = await browser.newContext({ locale: 'en-GB', ...options });
+      const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce', ...options });
       contexts.push(context);
       await context.addInitScript(() => {
         window.violations = [];
@@ -83,12 +83,10 @@ export const test = base.extend({
   /** Two people who are talking; `options` are those of the first. */
   pair: async ({ person }, use) => {
     await use(async (options = {}, others = {}) => {
-      const [one, two] = [await person(options), await person(others)];
-      await seek(one);
-      await seek(two);
-      await expectPhase(one, 'chatting');
-      await expectPhase(two, 'chatting');
-      return [one, two];
+      const both = await Promise.all([person(options), person(others)]);
+      await Promise.all(both.map(seek));
+      await Promise.all(both.map((page) => expectPhase(page, 'chatting')));
+      return both;
     });
   },
 });
@@ -103,6 +101,12 @@ export const input = (page) => page.getByLabel('Message');
 export async function say(page, text) {
   await input(page).fill(text);
   await input(page).press('Enter');
+}
+
+/** Stops a clock that was installed, soon enough for nothing else to become due. */
+export async function stopClock(page) {
+  const now = await page.evaluate(() => Date.now());
+  await page.clock.pauseAt(now + 500);
 }
 
 /** Lets the page believe that nobody looks at it, or that somebody does again. */

@@ -20,7 +20,7 @@ test('Searching: Esc cancels', async ({ person }) => {
 });
 
 test('Searching: a button cancels, and nobody is found any more', async ({ person }) => {
-  const [one, two] = [await person(), await person()];
+  const [one, two] = await Promise.all([person(), person()]);
   await seek(one);
   await one.getByRole('button', { name: 'Cancel' }).click();
   await expectPhase(one, 'idle');

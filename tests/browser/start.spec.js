@@ -91,3 +91,15 @@ test('Start: the counts are true, and hidden below five', async ({ person }) => 
   await expect.poll(told).toBe(true);
   await expect(counts).toHaveText('5 online, 1 searching');
 });
+
+test('Start: the way back to a conversation that goes on', async ({ pair }) => {
+  const [one, two] = await pair();
+  await one.goBack();
+  await expect(one.locator('#start')).toBeVisible();
+  await two.getByLabel('Message').fill('still there?');
+  await two.keyboard.press('Enter');
+  await one.getByRole('button', { name: 'Back to your chat' }).click();
+  await expectPhase(one, 'chatting');
+  await expect(one.locator('#log .stranger .bubble')).toHaveText(['still there?']);
+  await expect(one.getByLabel('Message')).toBeFocused();
+});
