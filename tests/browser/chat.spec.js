@@ -165,6 +165,7 @@ test('Chat: the typing line has a fixed height and goes on message, on leave, an
   };
   const height = () => page.locator('#log').evaluate((log) => log.clientHeight);
   await expectPhase(page, 'chatting');
+  await stopClock(page);
   const before = await height();
   await expect(typing).toBeHidden();
   await types();
@@ -172,9 +173,9 @@ test('Chat: the typing line has a fixed height and goes on message, on leave, an
   line.send({ type: 'message', text: 'x', pairId: 'pair-1', userId: 'u', id: '1', timestamp: new Date().toISOString() });
   await expect(typing).toBeHidden();
   await types();
-  await page.clock.runFor(5_000);
+  await page.clock.runFor(5_900);
   await expect(typing).toBeVisible();
-  await page.clock.runFor(1_100);
+  await page.clock.runFor(200);
   await expect(typing).toBeHidden();
   await types();
   line.send({ type: 'strangerLeft', pairId: 'pair-1', reason: 'stop' });

@@ -26,6 +26,9 @@ test('Library: what is written while offline is sent once connected, in order', 
     window.client.connect();
   });
   await expect.poll(() => line.heard.map(({ content }) => content)).toEqual(['a', 'b']);
+  // What waits for its acknowledgement is not written again to the same connection.
+  await page.evaluate(() => window.client.send({ type: 'message', content: 'c', cid: '3' }));
+  await expect.poll(() => line.heard.map(({ content }) => content)).toEqual(['a', 'b', 'c']);
 });
 
 test('Library: what was not acknowledged is sent again by cid, what was is not', async ({ person }) => {
