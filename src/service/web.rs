@@ -11,8 +11,7 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
      media-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
-const PAGE_PERMISSIONS: &str =
-    "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()";
+const PAGE_PERMISSIONS: &str = "camera=(self), microphone=(self)";
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
