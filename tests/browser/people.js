@@ -103,10 +103,10 @@ export async function say(page, text) {
   await input(page).press('Enter');
 }
 
-/** Stops a clock that was installed, soon enough for nothing else to become due. */
+/** Stops a clock that was installed: late enough for a busy machine, soon enough for little else to become due. */
 export async function stopClock(page) {
   const now = await page.evaluate(() => Date.now());
-  await page.clock.pauseAt(now + 500);
+  await page.clock.pauseAt(now + 3_000);
 }
 
 /** Lets the page believe that nobody looks at it, or that somebody does again. */
