@@ -9,8 +9,8 @@ use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
 use crate::service::stranger::{Format, Opening, Stranger};
-use crate::service::{ops, stranger};
-use crate::wire::head::Method;
+use crate::service::{ops, stranger, web};
+use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
 use crate::wire::origin::Allowed;
 use crate::wire::response::{Response, Status};
@@ -42,6 +42,8 @@ pub struct App {
     settings: Settings,
     /// The stranger chat.
     pub stranger: Stranger,
+    /// The files of the page.
+    pub page: web::Page,
     draining: bool,
 }
 
@@ -54,13 +56,14 @@ impl App {
         Self {
             stranger: Stranger::new(settings.stranger.clone(), seed),
             settings,
+            page: web::Page::default(),
             draining: false,
         }
     }
 
-    fn respond(&mut self, endpoint: Endpoint, turn: &Turn<'_>) -> Response {
+    fn respond(&mut self, endpoint: Endpoint, head: &Head<'_>, turn: &Turn<'_>) -> Response {
         match endpoint {
-            Endpoint::Asset(asset) => asset.response(),
+            Endpoint::Asset(asset) => self.page.respond(asset, head),
             Endpoint::Health => ops::health(),
             Endpoint::Readiness => ops::readiness(self.draining),
             Endpoint::Metrics => ops::metrics(turn.stats, self.gauges(turn)),
@@ -159,7 +162,7 @@ impl Application for App {
                 Ok(key) => Reply::Open(Face::Stranger, key),
                 Err(refusal) => refuse(refusal, turn),
             },
-            endpoint => Reply::Respond(self.respond(endpoint, turn)),
+            endpoint => Reply::Respond(self.respond(endpoint, request.head, turn)),
         }
     }
 

@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn only_exact_paths_are_found() {
-        for path in ["/", "/ws", "/health", "/chat.js", "/%68ealth"] {
+        for path in ["/", "/ws", "/health", "/passerby.js", "/%68ealth"] {
             assert!(find(path).is_some(), "{path}");
         }
         for path in [
@@ -110,11 +110,13 @@ mod tests {
             "/ws/",
             "/WS",
             "/health%00",
-            "/static/../chat.js",
+            "/static/../passerby.js",
             "/%252e%252e",
             "/%ff",
             "/%",
-            "/chat.js/",
+            "/passerby.js/",
+            "/assets/",
+            "/assets/../passerby.js",
             "*",
             "",
         ] {
