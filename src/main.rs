@@ -54,7 +54,13 @@ fn serve(config: &Config) -> Result<(), String> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
     let table_seed = getrandom::u64().map_err(|error| format!("no randomness: {error}"))?;
-    let app = App::new(config.app(), seed);
+    #[cfg_attr(not(debug_assertions), allow(unused_mut))]
+    let mut app = App::new(config.app(), seed);
+    // While the page is worked on, a reload shows an edit.
+    #[cfg(debug_assertions)]
+    {
+        app.page.edits = Some(read_edited);
+    }
     let server = Server::new(app, config.connections(connections_max, table_seed));
     let mut reactor = Reactor::open(server, config.reactor(connections_max))
         .map_err(|error| error.to_string())?;
@@ -64,6 +70,13 @@ fn serve(config: &Config) -> Result<(), String> {
     reactor
         .run()
         .map_err(|error| format!("the loop failed: {error}"))
+}
+
+/// Reads a file of the page from the source tree this was built from; `name` is one that was embedded.
+#[cfg(debug_assertions)]
+fn read_edited(name: &str) -> Option<Vec<u8>> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
+    std::fs::read(std::path::Path::new(folder).join(name)).ok()
 }
 
 /// Prints to standard output; a closed or full one is nobody's fault.

@@ -1,63 +1,232 @@
-// The small page: one socket, one conversation at a time.
-const find = (id) => document.getElementById(id);
-const [state, log, compose, text, send, next, stop] = ['state', 'log', 'compose', 'text', 'send', 'next', 'stop'].map(find);
+// The chat screen: turns what the client hears and what the person does into phases, and shows them.
 
-const address = new URL('/ws', location.href);
-address.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-let socket;
+import { Composer } from './composer.js';
+import { find, isComposing } from './dom.js';
+import { Log } from './log.js';
+import { allowSound, notify, setTitle } from './notify.js';
+import { Partner } from './partner.js';
+import { isTalking, step } from './phase.js';
+import * as router from './router.js';
+import { save } from './save.js';
+import { tab } from './storage.js';
+import { span } from './time.js';
+import { Typing } from './typing.js';
 
-function show(words, { talking = false, searching = false } = {}) {
-  state.textContent = words;
-  text.disabled = send.disabled = !talking;
-  stop.disabled = !talking && !searching;
-  next.textContent = talking ? 'Next' : 'Start';
-  if (talking) text.focus();
-}
-
-function add(who, name, words) {
-  const line = document.createElement('li');
-  line.className = who;
-  line.dataset.who = name;
-  line.append(words);
-  log.append(line);
-  line.scrollIntoView({ block: 'end' });
-}
-
-const heard = {
-  searching: () => show('Searching for a stranger…', { searching: true }),
-  strangerJoined: () => {
-    log.replaceChildren();
-    show('You are talking to a stranger.', { talking: true });
-  },
-  strangerLeft: () => show('The stranger has left.'),
-  message: ({ text: words }) => add('stranger', 'Stranger', words),
-  error: ({ message }) => { state.textContent = message; },
+const SURE_MS = 4_000;
+const TITLES = { searching: 'Searching…', chatting: '● Stranger connected', sure: '● Stranger connected', ended: 'Chat ended' };
+const REASONS = {
+  next: 'The stranger went on to somebody else.',
+  stop: 'The stranger ended the chat.',
+  disconnected: 'The stranger disconnected.',
+  timeout: 'The stranger’s connection was lost.',
+  connection: 'Your connection was lost, and the chat with it.',
+  me: 'You ended the chat.',
+  reload: 'The page was loaded again, which ended the chat.',
 };
 
-function connect(then) {
-  socket = new WebSocket(address);
-  socket.onopen = then;
-  socket.onmessage = ({ data }) => {
-    const event = JSON.parse(data);
-    heard[event.type]?.(event);
+export class Chat {
+  #client;
+  #wish;
+  #phase = 'idle';
+  #composer = new Composer();
+  #log = new Log((entry) => this.#retry(entry));
+  #partner = new Partner();
+  #typing = new Typing();
+  #sureTimer = 0;
+  #alertTimer = 0;
+  /** Since when somebody is there, or is looked for. */
+  #since = 0;
+
+  /** `wish` tells whom to look for. */
+  constructor(client, wish) {
+    this.#client = client;
+    this.#wish = wish;
+    this.#log.restore();
+    if (tab.read('talking', false)) this.#note(REASONS.reload);
+    this.#log.end();
+    this.#listen();
+    this.#wire();
+    this.#show();
+  }
+
+  get isTalking() {
+    return isTalking(this.#phase);
+  }
+
+  screen = {
+    path: '/chat',
+    element: find('#chat'),
+    allows: () => this.#phase !== 'idle' || !this.#log.isEmpty,
+    enter: () => {
+      if (this.#phase !== 'idle') this.#composer.focus();
+      else find('#again').focus();
+    },
   };
-  socket.onclose = () => show('The connection is gone. Press start to try again.');
-}
 
-function say(command) {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(command));
-  else connect(() => socket.send(JSON.stringify(command)));
-}
+  /** Looks for somebody. */
+  seek() {
+    allowSound();
+    this.#act('seek');
+    router.go('/chat');
+    this.#composer.focus();
+  }
 
-next.onclick = () => say({ type: 'nextStranger' });
-stop.onclick = () => {
-  say({ type: 'stopChat' });
-  show('You have left.');
-};
-compose.onsubmit = (event) => {
-  event.preventDefault();
-  if (!text.value) return;
-  say({ type: 'sendMessage', text: text.value });
-  add('you', 'You', text.value);
-  text.value = '';
-};
+  /** Forgets what was said. */
+  forget() {
+    if (!this.isTalking) this.#log.begin();
+    this.#composer.draft = '';
+    if (this.#phase === 'idle' || this.#phase === 'ended') router.go('/');
+  }
+
+  #listen() {
+    const heard = {
+      strangerJoined: (pair) => this.#joined(pair),
+      strangerLeft: ({ reason }) => this.#left(reason),
+      message: ({ text, timestamp, id }) => {
+        this.#typing.stop();
+        this.#log.add({ who: 'stranger', text, at: timestamp, id });
+        notify();
+      },
+      typing: ({ active }) => (active ? this.#typing.start() : this.#typing.stop()),
+      failed: ({ cid, code, message }) => {
+        this.#log.mark(cid, 'failed');
+        // When the chat is over, the log says so itself.
+        if (code !== 'over') this.#alert(`Not delivered: ${message}`);
+      },
+      error: ({ message }) => this.#alert(message),
+    };
+    for (const [type, hear] of Object.entries(heard)) {
+      this.#client.addEventListener(type, ({ detail }) => hear(detail));
+    }
+    this.#client.addEventListener('sent', ({ detail }) => this.#log.mark(detail.cid, 'sent'));
+  }
+
+  #wire() {
+    for (const [id, event] of [['cancel', 'cancel'], ['stop', 'stop'], ['next', 'seek'], ['again', 'seek']]) {
+      find(`#${id}`).addEventListener('click', () => (event === 'seek' ? this.seek() : this.#act(event)));
+    }
+    find('#save').addEventListener('click', () => save(this.#log.entries));
+    this.#composer.addEventListener('say', ({ detail }) => this.#say(detail));
+    this.#composer.addEventListener('typing', () => this.#client.typing());
+    this.#composer.addEventListener('change', () => this.#act('stay'));
+    document.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape' || isComposing(event) || event.defaultPrevented) return;
+      if (!router.isAt('/chat') || document.querySelector('dialog[open]')) return;
+      event.preventDefault();
+      if (this.#composer.isPicking) this.#composer.closePicker();
+      else if (!event.repeat) this.#act('escape');
+    });
+    addEventListener('beforeunload', (event) => {
+      if (!this.isTalking) return;
+      event.preventDefault();
+      // Older browsers ask only for this.
+      event.returnValue = true;
+    });
+    // A page that comes back from the browser's memory must not search by itself.
+    addEventListener('pageshow', ({ persisted }) => {
+      if (persisted && this.#phase === 'searching') this.#act('cancel');
+    });
+  }
+
+  #act(event) {
+    const before = this.#phase;
+    const after = step(before, event);
+    if (after === before) return;
+    this.#phase = after;
+    if (after === 'searching') {
+      if (isTalking(before)) this.#end('me');
+      this.#since = Date.now();
+      this.#client.find(this.#wish());
+      this.#partner.seek(this.#wish(), this.#since);
+    } else if (after === 'idle') {
+      this.#client.stop();
+    } else if (after === 'ended' && before === 'sure' && event !== 'left') {
+      this.#client.stop();
+      this.#end('me');
+    }
+    this.#show();
+    if (after === 'idle' && this.#log.isEmpty) router.go('/');
+  }
+
+  #joined(pair) {
+    if (this.#phase !== 'searching') return;
+    this.#since = Date.now();
+    this.#log.begin();
+    this.#partner.join(pair, this.#since);
+    this.#note(this.#partner.greeting);
+    this.#act('joined');
+    if (router.isAt('/chat')) this.#composer.focus();
+    notify();
+  }
+
+  #left(reason) {
+    if (!this.isTalking) return;
+    this.#end(reason);
+    this.#act('left');
+    notify();
+  }
+
+  #end(reason) {
+    this.#typing.stop();
+    this.#log.end();
+    this.#partner.leave();
+    const length = `You talked for ${span(Date.now() - this.#since)}.`;
+    this.#note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
+  }
+
+  #say(text) {
+    const cid = this.#client.say(text);
+    if (!cid) {
+      this.#composer.draft = text;
+      return;
+    }
+    const pairId = this.#client.pair.pairId;
+    this.#log.add({ who: 'you', text, at: new Date().toISOString(), cid, pairId, state: 'sending' });
+    this.#act('stay');
+    this.#composer.focus();
+  }
+
+  /** Sends again what was refused; to somebody else it would make no sense, so there it becomes a draft. */
+  #retry({ text, cid, pairId }) {
+    if (this.#client.pair?.pairId === pairId) {
+      this.#log.mark(cid, 'sending');
+      this.#client.say(text, cid);
+    } else {
+      const { draft } = this.#composer;
+      this.#composer.draft = draft ? `${draft}\n${text}` : text;
+    }
+    this.#composer.focus();
+  }
+
+  #note(text) {
+    this.#log.add({ who: 'note', text, at: new Date().toISOString() });
+  }
+
+  #alert(text) {
+    const alert = find('#alert');
+    alert.textContent = text;
+    clearTimeout(this.#alertTimer);
+    this.#alertTimer = setTimeout(() => (alert.textContent = ''), 6_000);
+  }
+
+  #show() {
+    const phase = this.#phase;
+    const hadFocus = document.activeElement?.closest('#actions');
+    document.body.dataset.phase = phase;
+    tab.write('talking', this.isTalking);
+    setTitle(TITLES[phase]);
+    clearTimeout(this.#sureTimer);
+    if (phase === 'sure') this.#sureTimer = setTimeout(() => this.#act('stay'), SURE_MS);
+    this.#composer.canSend = this.isTalking;
+    this.#partner.show(phase);
+    find('#seek').hidden = phase !== 'searching';
+    find('#log').hidden = phase === 'searching';
+    find('#cancel').hidden = phase !== 'searching';
+    find('#stop').hidden = find('#next').hidden = !this.isTalking;
+    find('#stop-words').textContent = phase === 'sure' ? 'Really?' : 'Stop';
+    find('#again').hidden = find('#save').hidden = phase !== 'idle' && phase !== 'ended';
+    find('#again').textContent = phase === 'idle' ? 'Search again' : 'New stranger';
+    // A button that has gone gives the focus to the one in its place.
+    if (hadFocus && !document.activeElement?.closest('#actions')) find('#actions button:not([hidden])').focus();
+  }
+}

@@ -633,7 +633,7 @@ slow! {
         let server = Server::start(UNLIMITED);
         let rss = server.rss();
         while_others_chat(&server, || {
-            let request = "GET /chat.js HTTP/1.1\r\nHost: test\r\n\r\n".repeat(100);
+            let request = "GET /passerby.js HTTP/1.1\r\nHost: test\r\n\r\n".repeat(100);
             let crowd: Vec<TcpStream> = (0..20).map(|_| server.tcp()).collect();
             let start = Instant::now();
             thread::scope(|scope| {

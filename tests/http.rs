@@ -34,9 +34,7 @@ fn every_path_has_its_statuses() {
         ("GET /%68ealth", 200, None),
         ("GET /readyz", 200, None),
         ("GET /metrics", 200, None),
-        ("GET /chat.js", 200, None),
-        ("GET /style.css", 200, None),
-        ("GET /favicon.svg", 200, None),
+        ("GET /passerby.js", 200, None),
         ("GET /nowhere", 404, None),
         ("GET /health/", 404, None),
         ("GET /HEALTH", 404, None),
@@ -73,7 +71,7 @@ fn every_path_has_its_statuses() {
 #[test]
 fn head_is_get_without_the_body() {
     let server = Server::plain();
-    for path in ["/", "/health", "/nowhere", "/chat.js"] {
+    for path in ["/", "/health", "/nowhere", "/passerby.js"] {
         let get = answer(
             &server,
             format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n"),
@@ -96,7 +94,7 @@ fn every_response_is_safe_to_show() {
     let server = Server::plain();
     for request in [
         "GET / HTTP/1.1\r\nHost: test\r\n\r\n",
-        "GET /chat.js HTTP/1.1\r\nHost: test\r\n\r\n",
+        "GET /passerby.js HTTP/1.1\r\nHost: test\r\n\r\n",
         "GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n",
         "GET /nowhere HTTP/1.1\r\nHost: test\r\n\r\n",
         "GET /ws HTTP/1.1\r\nHost: test\r\n\r\n",
@@ -167,7 +165,14 @@ fn an_ordinary_client_is_served() {
 fn pipelined_requests_are_answered_in_order() {
     let server = Server::plain();
     let mut raw = server.raw();
-    let paths = ["/health", "/nowhere", "/", "/readyz", "/chat.js", "/health"];
+    let paths = [
+        "/health",
+        "/nowhere",
+        "/",
+        "/readyz",
+        "/passerby.js",
+        "/health",
+    ];
     let packet: String = paths
         .iter()
         .cycle()
@@ -188,12 +193,12 @@ fn pipelining_is_bounded_by_what_the_reader_takes() {
     let server = Server::plain();
     let raw = server.raw();
     raw.stream.set_nonblocking(true).unwrap();
-    let request = "GET /chat.js HTTP/1.1\r\nHost: test\r\n\r\n".repeat(1_000);
+    let request = "GET /passerby.js HTTP/1.1\r\nHost: test\r\n\r\n".repeat(1_000);
     let mut stream = &raw.stream;
     let mut sent = 0;
     let is_blocked = support::eventually(PATIENCE, || {
         use std::io::Write;
-        match stream.write(&request.as_bytes()[sent % 43..]) {
+        match stream.write(&request.as_bytes()[sent % 47..]) {
             Ok(count) => sent += count,
             Err(error) => {
                 return support::client::is_timeout(&error) && server.get("/health").status == 200;
@@ -713,8 +718,8 @@ fn there_is_no_file_system_to_get_out_into() {
         for start in [
             "//",
             "/./",
-            "/chat.js/../",
-            "/chat.js%2f..%2f",
+            "/passerby.js/../",
+            "/passerby.js%2f..%2f",
             "/static/",
             "/%00/",
             "/~/",
@@ -724,17 +729,17 @@ fn there_is_no_file_system_to_get_out_into() {
         }
     }
     for odd in [
-        "/chat.js%00",
-        "/chat.js%00.html",
-        "/chat.js/",
+        "/passerby.js%00",
+        "/passerby.js%00.html",
+        "/passerby.js/",
         "/.",
         "/..",
         "//",
         "/%",
         "/%zz",
         "/%e9",
-        "/chat.js.",
-        "/CHAT.JS",
+        "/passerby.js.",
+        "/PASSERBY.JS",
     ] {
         corpus.push(odd.to_owned());
     }

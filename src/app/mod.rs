@@ -14,8 +14,8 @@ use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
 use crate::service::rooms::{self, Rooms};
 use crate::service::stranger::{Format, Opening, Stranger};
-use crate::service::{ops, stranger};
-use crate::wire::head::Method;
+use crate::service::{ops, stranger, web};
+use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
 use crate::wire::origin::Allowed;
 use crate::wire::response::{Response, Status};
@@ -53,6 +53,8 @@ pub struct App {
     pub stranger: Stranger,
     /// Rooms and direct messages.
     pub rooms: Rooms,
+    /// The files of the page.
+    pub page: web::Page,
     draining: bool,
 }
 
@@ -73,13 +75,14 @@ impl App {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
             rooms: Rooms::new(settings.rooms.clone(), fork()),
             settings,
+            page: web::Page::default(),
             draining: false,
         }
     }
 
-    fn respond(&mut self, endpoint: Endpoint, turn: &Turn<'_>) -> Response {
+    fn respond(&mut self, endpoint: Endpoint, head: &Head<'_>, turn: &Turn<'_>) -> Response {
         match endpoint {
-            Endpoint::Asset(asset) => asset.response(),
+            Endpoint::Asset(asset) => self.page.respond(asset, head),
             Endpoint::Manual(manual) => manual.response(),
             Endpoint::Health => ops::health(),
             Endpoint::Readiness => ops::readiness(self.draining),
@@ -178,7 +181,7 @@ impl App {
                 Ok(response) => Reply::Respond(response),
                 Err(refusal) => refuse(refusal, turn),
             },
-            endpoint => Reply::Respond(self.respond(endpoint, turn)),
+            endpoint => Reply::Respond(self.respond(endpoint, request.head, turn)),
         }
     }
 

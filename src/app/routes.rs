@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn only_exact_paths_are_found() {
-        for path in ["/", "/ws", "/health", "/chat.js", "/%68ealth"] {
+        for path in ["/", "/ws", "/health", "/passerby.js", "/%68ealth"] {
             assert!(find(path).is_some(), "{path}");
         }
         for path in [
@@ -180,11 +180,13 @@ mod tests {
             "/ws/",
             "/WS",
             "/health%00",
-            "/static/../chat.js",
+            "/static/../passerby.js",
             "/%252e%252e",
             "/%ff",
             "/%",
-            "/chat.js/",
+            "/passerby.js/",
+            "/assets/",
+            "/assets/../passerby.js",
             "/api/rooms/a/b/messages",
             "/api/rooms/messages",
             "/api/rooms/%ff/messages",

@@ -126,6 +126,12 @@ impl<const N: usize> Histogram<N> {
 pub struct Stats {
     /// Connections accepted.
     pub accepted: u64,
+    /// Times the loop asked the poller.
+    pub polls: u64,
+    /// System calls that read from sockets.
+    pub reads: u64,
+    /// System calls that wrote to sockets.
+    pub writes: u64,
     /// Bytes read.
     pub bytes_in: u64,
     /// Bytes written.
@@ -162,6 +168,9 @@ impl Default for Stats {
     fn default() -> Self {
         Self {
             accepted: 0,
+            polls: 0,
+            reads: 0,
+            writes: 0,
             bytes_in: 0,
             bytes_out: 0,
             requests: 0,

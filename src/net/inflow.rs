@@ -35,6 +35,7 @@ impl<A: Application> Reactor<A> {
             State::Dead => return,
             _ => {}
         }
+        self.stats.reads += 1;
         let (count, more) = match socket.read(&mut self.inbox) {
             Inflow::Last(count) => (count, false),
             Inflow::More(count) => (count, true),

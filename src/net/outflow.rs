@@ -72,7 +72,7 @@ impl<A: Application> Reactor<A> {
         let was_stalled = socket.stalled;
         let was_high = self.out.is_high(id);
         let outflow = if socket.writable {
-            socket.write(&mut self.out, &mut self.stats.bytes_out)
+            socket.write(&mut self.out, &mut self.stats)
         } else {
             Outflow::Blocked { moved: false }
         };

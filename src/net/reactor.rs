@@ -171,6 +171,7 @@ impl<A: Application> Reactor<A> {
         let mut events = Events::with_capacity(EVENTS_PER_POLL);
         while !self.stopped {
             let timeout = self.timeout();
+            self.stats.polls += 1;
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,

@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 
 use crate::kernel::id::ConnId;
 use crate::kernel::outbox::Outbox;
+use crate::kernel::stats::Stats;
 use crate::limits;
 
 /// Where a socket is in its life.
@@ -114,16 +115,17 @@ impl Socket {
 
     /// Writes what is queued, until all of it is written or the kernel takes no more.
     #[inline]
-    pub(super) fn write(&mut self, out: &mut Outbox, bytes_out: &mut u64) -> Outflow {
+    pub(super) fn write(&mut self, out: &mut Outbox, stats: &mut Stats) -> Outflow {
         let mut moved = false;
         loop {
             let pending = out.pending(self.id);
             if pending.is_empty() {
                 return Outflow::Done;
             }
+            stats.writes += 1;
             match self.stream.write(pending) {
                 Ok(count) => {
-                    *bytes_out += count as u64;
+                    stats.bytes_out += count as u64;
                     out.wrote(self.id, count);
                     moved |= count > 0;
                 }

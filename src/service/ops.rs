@@ -128,6 +128,9 @@ impl Snapshot {
         let stats = &self.stats;
         for (name, help, value) in [
             ("accepted", "Connections accepted", stats.accepted),
+            ("polls", "Times the loop asked the poller", stats.polls),
+            ("reads", "System calls that read from sockets", stats.reads),
+            ("writes", "System calls that wrote to sockets", stats.writes),
             ("bytes_in", "Bytes read", stats.bytes_in),
             ("bytes_out", "Bytes written", stats.bytes_out),
             ("requests", "HTTP requests", stats.requests),

@@ -1,0 +1,27 @@
+// Puts the page together.
+
+import { Banner } from './banner.js';
+import { Chat } from './chat.js';
+import { Passerby } from './passerby.js';
+import * as router from './router.js';
+import * as settings from './settings.js';
+import { Start } from './start.js';
+import './viewport.js';
+
+const client = new Passerby();
+let start = null;
+const chat = new Chat(client, () => ({ mode: 'text', ...start.wish }));
+start = new Start(client, {
+  begin: () => (chat.isTalking ? router.go('/chat') : chat.seek()),
+  isTalking: () => chat.isTalking,
+});
+
+settings.start(() => {
+  chat.forget();
+  start.forget();
+});
+router.add(start.screen);
+router.add(chat.screen);
+router.start();
+client.connect();
+new Banner(client);

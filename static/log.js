@@ -1,0 +1,124 @@
+// What was said: kept for the tab, drawn in groups by speaker and five minutes.
+
+import { find, make } from './dom.js';
+import { linkify } from './linkify.js';
+import { Scroll } from './scroll.js';
+import { tab } from './storage.js';
+import { clockTime, exactTime } from './time.js';
+
+const GROUP_MS = 5 * 60_000;
+const ENTRIES_MAX = 1_000;
+const NAMES = { you: 'You', stranger: 'Stranger' };
+const STATES = { sending: 'Sending…', sent: 'Sent', failed: 'Not delivered' };
+
+export class Log {
+  #element = find('#log');
+  #scroll = new Scroll(this.#element, find('#newer'));
+  #entries = [];
+  #bubbles = new Map();
+  #group = null;
+  #again;
+  #isLive = false;
+
+  /** `again` is called with an entry that was not delivered when it is to be tried again. */
+  constructor(again) {
+    this.#again = again;
+  }
+
+  get isEmpty() {
+    return this.#entries.length === 0;
+  }
+
+  get entries() {
+    return this.#entries;
+  }
+
+  /** Shows what the tab has kept. */
+  restore() {
+    for (const entry of tab.read('log', [])) {
+      // Nobody will tell any more whether it arrived.
+      if (entry.state === 'sending') entry.state = 'failed';
+      this.#entries.push(entry);
+      this.#draw(entry);
+    }
+    this.#keep();
+    this.#scroll.toEnd();
+  }
+
+  /** Begins anew, with somebody else. */
+  begin() {
+    this.#entries = [];
+    this.#bubbles.clear();
+    this.#group = null;
+    this.#element.replaceChildren();
+    this.#isLive = true;
+    this.#scroll.toEnd();
+    this.#keep();
+  }
+
+  /** Nothing can be delivered any more. */
+  end() {
+    this.#isLive = false;
+    for (const entry of this.#entries) if (entry.state === 'failed') this.#mark(entry);
+  }
+
+  /** Adds { who: you | stranger | note, text, at, cid, state }. */
+  add(entry) {
+    this.#entries.push(entry);
+    if (this.#entries.length > ENTRIES_MAX) this.#entries.shift();
+    this.#scroll.follow(() => this.#draw(entry), { isOwn: entry.who === 'you', counts: entry.who === 'stranger' });
+    this.#keep();
+  }
+
+  /** The state of an own message has changed. */
+  mark(cid, state) {
+    const entry = this.#entries.findLast((known) => known.cid === cid);
+    if (!entry) return;
+    entry.state = state;
+    this.#scroll.follow(() => this.#mark(entry), { counts: false });
+    this.#keep();
+  }
+
+  #keep() {
+    tab.write('log', this.#entries);
+  }
+
+  #draw(entry) {
+    if (entry.who === 'note') {
+      this.#group = null;
+      this.#element.append(make('p', { className: 'note', textContent: entry.text }));
+      return;
+    }
+    const bubble = make('div', { className: 'bubble', dir: 'auto', title: exactTime(entry.at) }, ...linkify(entry.text));
+    this.#groupFor(entry).append(bubble);
+    if (entry.who === 'you') {
+      const state = make('p', { className: 'state', 'aria-live': 'off' });
+      bubble.after(state);
+      this.#bubbles.set(entry, state);
+      this.#mark(entry);
+    }
+  }
+
+  #groupFor({ who, at }) {
+    const since = Date.parse(at);
+    if (this.#group?.who !== who || since - this.#group.since >= GROUP_MS) {
+      const name = make('span', { className: 'name', textContent: NAMES[who] });
+      const time = make('time', { dateTime: at, textContent: clockTime(at), title: exactTime(at) });
+      const element = make('div', { className: `group ${who}` }, make('p', { className: 'who' }, name, ' ', time));
+      this.#element.append(element);
+      this.#group = { who, since, element };
+    }
+    return this.#group.element;
+  }
+
+  #mark(entry) {
+    const line = this.#bubbles.get(entry);
+    if (!line) return;
+    line.dataset.state = entry.state;
+    line.textContent = STATES[entry.state];
+    if (entry.state !== 'failed') return;
+    const retry = make('button', { type: 'button', textContent: this.#isLive ? 'Retry' : 'Use again' });
+    retry.addEventListener('click', () => this.#again(entry));
+    line.append(' ', retry);
+  }
+}
