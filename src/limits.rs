@@ -129,7 +129,7 @@ pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
 /// What of a room one round of it brings to each member, in bytes.
 pub const ROUND_BYTES: usize = 32 * 1024;
 /// Sockets that rooms may write to in one turn.
-pub const DELIVERIES_PER_TURN: usize = 512;
+pub const DELIVERIES_PER_TURN: usize = 256;
 /// What counts as one more delivery to the same socket, in bytes.
 pub const DELIVERY_BYTES: usize = 4 * 1024;
 /// What may wait to go round in one room, in bytes, before people have to wait with saying more.
