@@ -94,7 +94,7 @@ impl App {
             return Err((response.with_retry_after_ms(5_000), Refused::Draining));
         }
         // There are no accounts yet, so no token can be a good one.
-        if query::value(head.query, "token").is_some() || head.field("authorization").is_some() {
+        if query::value(head.query, "token").is_some() || brings_bearer(head) {
             let response = Response::error(Status::UNAUTHORIZED, "invalid or expired token")
                 .with_field("WWW-Authenticate", "Bearer");
             return Err((response, Refused::Token));
@@ -142,7 +142,8 @@ impl Application for App {
         }
         let method = request.head.method;
         if method == Method::Options && request.head.path == "*" {
-            return Reply::Respond(Response::new(Status::NO_CONTENT));
+            let response = Response::new(Status::NO_CONTENT);
+            return Reply::Respond(response.with_field("Allow", "GET, HEAD, POST, OPTIONS"));
         }
         let Some(route) = route else {
             let refusal = Response::refusal(Status::NOT_FOUND);
@@ -209,6 +210,14 @@ impl Application for App {
     fn next_due(&self) -> Option<u64> {
         self.stranger.next_due()
     }
+}
+
+/// Whether a request brings a token in its Authorization field (RFC 6750 section 2.1).
+fn brings_bearer(head: &Head<'_>) -> bool {
+    head.fields("authorization").any(|value| {
+        let scheme = value.split(' ').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("bearer")
+    })
 }
 
 /// Reads how a connection to `/ws` wants to begin.
