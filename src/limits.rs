@@ -13,7 +13,7 @@ pub const LISTEN_BACKLOG: i32 = 4096;
 pub const ACCEPT_REST_MS: u64 = 100;
 /// Descriptors held back from chats: for the listeners, the store, and to tell people that it is full.
 pub const RESERVED_DESCRIPTORS: usize = 64;
-/// Connections above `max_connections` that are let in only to be told so.
+/// Connections that are let in only to be told no: above `max_connections`, or above an address's share.
 pub const OVERFLOW_CONNECTIONS: usize = 32;
 /// Ceiling of the kernel's send buffer per socket, in bytes (the kernel doubles it).
 pub const SEND_BUFFER_BYTES: usize = 64 * 1024;
@@ -25,7 +25,7 @@ pub const QUEUE_HIGH_BYTES: usize = 64 * 1024;
 /// Queued output below which they are resumed, in bytes.
 pub const QUEUE_LOW_BYTES: usize = 16 * 1024;
 /// Queued output at which a connection is given up as too slow, in bytes.
-pub const QUEUE_MAX_BYTES: usize = 256 * 1024;
+pub const QUEUE_MAX_BYTES: usize = 384 * 1024;
 /// Queued output over all connections that have stopped moving, beyond which the next one is given up, in bytes.
 pub const QUEUED_TOTAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How long queued output may make no progress, in milliseconds.
@@ -41,7 +41,7 @@ pub const HEAD_BYTES_MAX: usize = 8 * 1024;
 pub const HEAD_FIELDS_MAX: usize = 64;
 /// Time for a request's head, from accepting or from its first byte, in milliseconds.
 pub const HEAD_MS: u64 = 10_000;
-/// Time for the head on a connection that is only let in to be told that the server is full.
+/// Time for the head on a connection that is only let in to be told no.
 pub const OVERFLOW_HEAD_MS: u64 = 1_000;
 /// Time for a request's body, in milliseconds.
 pub const BODY_MS: u64 = 15_000;
@@ -64,6 +64,9 @@ pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024;
 pub const FRAGMENTS_MAX: u32 = 32;
 /// Time from a message's first byte to its last, in milliseconds.
 pub const MESSAGE_MS: u64 = 10_000;
+/// How long a connection may be over its frame budget before it is closed, in milliseconds. While reading rests, nobody
+/// can tell whether the peer still lives.
+pub const FLOOD_MS: u64 = 30_000;
 /// Ping interval of a silent connection, in milliseconds.
 pub const PING_CALM_MS: u64 = 25_000;
 /// Ping interval of a silent connection in a conversation, in milliseconds.
@@ -79,6 +82,8 @@ pub const PONGS_PER_READ: u32 = 16;
 
 /// A chat message, in Unicode code points.
 pub const TEXT_CHARS_MAX: usize = 2_000;
+/// How deep a JSON value that is passed on may be nested.
+pub const JSON_DEPTH_MAX: usize = 64;
 /// A client's own message id (`cid`), in bytes.
 pub const CID_BYTES_MAX: usize = 128;
 /// Interests a person may name.
@@ -154,10 +159,10 @@ pub const ADDRESSES_MAX: usize = 100_000;
 /// Letters from other threads that may wait for the loop.
 pub const MAILBOX_LETTERS: usize = 1024;
 
-// One read expands at most about eightfold (a forty-byte frame becomes a message of some 300 bytes), so a
-// lane that was just under its high-water mark stays below the maximum even if its sender is paused only
+// One read expands at most about fourteenfold (an empty frame of 6 bytes is answered with an error of some 80),
+// so a lane that was just under its high-water mark stays below the maximum even if its feeder is paused only
 // after the read.
-const _: () = assert!(QUEUE_HIGH_BYTES + 8 * READ_BYTES < QUEUE_MAX_BYTES);
+const _: () = assert!(QUEUE_HIGH_BYTES + 16 * READ_BYTES < QUEUE_MAX_BYTES);
 const _: () = assert!(QUEUE_LOW_BYTES < QUEUE_HIGH_BYTES);
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES);
 const _: () = assert!(OVERFLOW_CONNECTIONS < RESERVED_DESCRIPTORS);

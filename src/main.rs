@@ -20,7 +20,7 @@ use passerby::config::{self, Config, Invocation};
 use passerby::net::Reactor;
 
 fn main() -> ExitCode {
-    let config = match config::load(std::env::args(), std::env::vars()) {
+    let config = match config::load(std::env::args_os(), std::env::vars_os()) {
         Ok(Invocation::Run(config)) => config,
         Ok(Invocation::Print(text)) => {
             say(&text);

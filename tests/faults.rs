@@ -148,6 +148,35 @@ fn who_waits_and_is_killed_is_met_by_nobody() {
     }
 }
 
+/// Someone spends the frame budget of a minute, and dies: the process ends, so the kernel says FIN behind all
+/// of it.
+fn flood_and_die(client: Client) {
+    let pong = [0x8a, 0x82, 0, 0, 0, 0, b'h', b'i'];
+    let mut stream = client.stream();
+    stream.write_all(&pong.repeat(6_000)).expect("sent");
+    client.vanish();
+}
+
+#[test]
+fn who_floods_and_dies_is_missed_at_once() {
+    let server = Server::start(&["--rematch-after-ms", "0"]);
+    let (one, mut other) = server.pair();
+    let start = Instant::now();
+    flood_and_die(one);
+    assert_eq!(other.expect("strangerLeft")["reason"], "disconnected");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+    // Likewise somebody who only waits.
+    let mut waiting = server.client();
+    waiting.search();
+    flood_and_die(waiting);
+    server.await_metric("passerby_online", 1.0);
+    other.search();
+}
+
 #[test]
 fn who_vanishes_amid_a_frame_is_missed_at_once() {
     let server = Server::plain();

@@ -246,6 +246,9 @@ fn on_sigterm_everybody_is_seen_off() {
     let mut idle = server.raw();
     idle.send("GET /health HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(idle.response().status, 200);
+    let mut quiet = server.raw();
+    quiet.send("GET /health HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(quiet.response().status, 200);
     let mut late = server.raw();
     late.send(handshake("/ws"));
     assert!(support::eventually(PATIENCE, || server
@@ -254,6 +257,13 @@ fn on_sigterm_everybody_is_seen_off() {
 
     let start = Instant::now();
     server.signal("TERM");
+    // On a connection that was kept, a balancer is still told not to send anybody here.
+    assert!(support::eventually(PATIENCE, || TcpStream::connect(
+        server.address()
+    )
+    .is_err()));
+    idle.send("GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n");
+    assert_eq!(idle.response().status, 503);
     idle.expect_end();
     half.send("st: test\r\n\r\n");
     let readiness = half.response();
@@ -304,6 +314,7 @@ fn on_sigterm_everybody_is_seen_off() {
         "{:?}",
         start.elapsed()
     );
+    quiet.expect_end();
     let status = server.ended(PATIENCE).expect("it ends");
     assert_eq!(status.code(), Some(0));
 }

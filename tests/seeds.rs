@@ -176,6 +176,7 @@ fn people_who_only_connect_are_paired_automatically() {
     let mut one = server.client_at("/ws?auto=1");
     assert_eq!(heard(&mut one), "searching", "told to wait");
     let mut other = server.client_at("/ws?auto=1");
+    assert_eq!(heard(&mut other), "searching", "each is told to wait");
     assert_eq!(heard(&mut one), "strangerJoined", "told of the pair");
     assert_eq!(heard(&mut other), "strangerJoined", "told of the pair");
     one.chat("typed at once");
@@ -190,6 +191,7 @@ fn people_who_only_connect_are_paired_automatically() {
         "in the queue again without a word"
     );
     let mut third = server.client_at("/ws?auto=1");
+    assert_eq!(heard(&mut third), "searching");
     assert_eq!(heard(&mut third), "strangerJoined");
 }
 
@@ -213,11 +215,8 @@ fn many_queue_at_once_and_everybody_has_one_partner() {
     });
     let mut pairs = std::collections::HashMap::new();
     for client in &mut clients {
-        let mut message: Value = client.hear();
-        if message["type"] == "searching" {
-            message = client.hear();
-        }
-        assert_eq!(message["type"], "strangerJoined");
+        client.expect("searching");
+        let message: Value = client.expect("strangerJoined");
         *pairs.entry(message["pairId"].to_string()).or_insert(0) += 1;
     }
     assert_eq!(pairs.len(), 50);

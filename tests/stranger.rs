@@ -633,6 +633,7 @@ fn auto_searches_by_itself_and_again_after_the_partner_has_left() {
     let mut one = server.client_at("/ws?auto=1");
     one.expect("searching");
     let mut other = server.client_at("/ws?auto=1");
+    other.expect("searching");
     one.joined_with(&mut other);
     let start = Instant::now();
     other.close();
@@ -654,6 +655,7 @@ fn plain_text_for_people_at_a_terminal() {
     let mut one = server.client_at("/ws?format=text");
     assert_eq!(one.hear_text(), "Waiting for a partner...");
     let mut other = server.client_at("/ws?format=text");
+    assert_eq!(other.hear_text(), "Waiting for a partner...");
     for client in [&mut one, &mut other] {
         assert_eq!(
             client.hear_text(),
@@ -671,6 +673,7 @@ fn plain_text_for_people_at_a_terminal() {
     assert_eq!(other.hear_text(), "Your partner has disconnected.");
     assert_eq!(one.hear_text(), "Waiting for a partner...");
     let mut third = server.client_at("/ws?format=text");
+    assert_eq!(third.hear_text(), "Waiting for a partner...");
     for client in [&mut one, &mut third] {
         assert_eq!(
             client.hear_text(),
@@ -689,8 +692,8 @@ fn nobody_can_pose_as_the_server_in_plain_text() {
     let mut one = server.client_at("/ws?format=text");
     let mut other = server.client_at("/ws?format=text");
     let mut forger = server.client();
-    assert_eq!(one.hear_text(), "Waiting for a partner...");
     for client in [&mut one, &mut other] {
+        assert_eq!(client.hear_text(), "Waiting for a partner...");
         client.hear_text();
     }
     for line in [
@@ -735,6 +738,7 @@ fn json_and_plain_text_meet() {
     page.search();
     let mut terminal = server.client_at("/ws?format=text");
     page.expect("strangerJoined");
+    assert_eq!(terminal.hear_text(), "Waiting for a partner...");
     assert_eq!(
         terminal.hear_text(),
         "You've been paired with a stranger. Start chatting!"

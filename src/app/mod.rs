@@ -116,7 +116,7 @@ impl App {
         self.check_origin(request)?;
         self.check_draining()?;
         // There are no accounts yet, so no token can be a good one.
-        if query::value(head.query, "token").is_some() || head.field("authorization").is_some() {
+        if query::value(head.query, "token").is_some() || brings_bearer(head) {
             let response = Response::error(Status::UNAUTHORIZED, "invalid or expired token")
                 .with_field("WWW-Authenticate", "Bearer");
             return Err((response, Refused::Token));
@@ -153,7 +153,8 @@ impl App {
         }
         let method = request.head.method;
         if method == Method::Options && request.head.path == "*" {
-            return Reply::Respond(Response::new(Status::NO_CONTENT));
+            let response = Response::new(Status::NO_CONTENT);
+            return Reply::Respond(response.with_field("Allow", "GET, HEAD, POST, OPTIONS"));
         }
         let Some(route) = route else {
             let refusal = Response::refusal(Status::NOT_FOUND);
@@ -263,6 +264,14 @@ impl Application for App {
         let dues = [self.stranger.next_due(), self.rooms.next_due()];
         dues.into_iter().flatten().min()
     }
+}
+
+/// Whether a request brings a token in its Authorization field (RFC 6750 section 2.1).
+fn brings_bearer(head: &Head<'_>) -> bool {
+    head.fields("authorization").any(|value| {
+        let scheme = value.split(' ').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("bearer")
+    })
 }
 
 /// Reads how a connection to `/ws` wants to begin.

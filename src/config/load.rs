@@ -1,6 +1,7 @@
 //! Reads the configuration from its four sources, the later before the earlier: built-in defaults, the file,
 //! the environment, the flags.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
@@ -24,15 +25,15 @@ pub enum Invocation {
 
 /// Reads the configuration for a command line and an environment. The error is one line for the operator.
 pub fn load(
-    arguments: impl IntoIterator<Item = String>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Invocation, String> {
     let flags = match command().try_get_matches_from(arguments) {
         Ok(flags) => flags,
         Err(error) if !error.use_stderr() => return Ok(Invocation::Print(error.to_string())),
         Err(error) => return Err(first_line(&error.to_string())),
     };
-    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let environment = own_variables(environment)?;
     let mut config = Config::default();
     let named = flags.get_one::<String>("config").cloned().or_else(|| {
         let variable = format!("{PREFIX}CONFIG");
@@ -54,6 +55,24 @@ pub fn load(
     } else {
         Invocation::Run(Box::new(config))
     })
+}
+
+/// The variables that are ours. What else is in the environment may be anything, even bytes that are no text.
+fn own_variables(
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, String> {
+    let mut own = Vec::new();
+    for (name, value) in environment {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        if name == "PORT" || name.starts_with(PREFIX) {
+            let value = value.into_string();
+            let value = value.map_err(|_| format!("{name}: the value is not UTF-8"))?;
+            own.push((name, value));
+        }
+    }
+    Ok(own)
 }
 
 fn command() -> Command {
@@ -148,7 +167,8 @@ fn scalar(value: &Value) -> Option<String> {
 
 fn apply_environment(config: &mut Config, environment: &[(String, String)]) -> Result<(), String> {
     // Platforms set PORT; our own variable wins over it.
-    if let Some((_, port)) = environment.iter().find(|(name, _)| name == "PORT") {
+    let port = |(name, port): &&(String, String)| name == "PORT" && !port.is_empty();
+    if let Some((_, port)) = environment.iter().find(port) {
         let listen = KEYS.iter().find(|key| key.name == "listen");
         if let Some(key) = listen {
             (key.set)(config, port).map_err(|error| format!("PORT: {error}"))?;
@@ -192,8 +212,8 @@ mod tests {
         let arguments = std::iter::once("passerby").chain(arguments.iter().copied());
         let environment = environment
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        match load(arguments.map(str::to_owned), environment)? {
+            .map(|(name, value)| (name.into(), value.into()));
+        match load(arguments.map(OsString::from), environment)? {
             Invocation::Run(config) => Ok(*config),
             Invocation::Print(text) => Err(text),
         }
@@ -228,8 +248,20 @@ mod tests {
         assert_eq!(config.drain_ms, Config::default().drain_ms);
         let config = run(&["--config", &path], &[("PORT", "2000")]).expect("good");
         assert_eq!(config.listen, [Bind::Every(2000)]);
+        assert!(run(&[], &[("PORT", "")]).is_ok());
         let both = [("PORT", "2000"), ("PASSERBY_LISTEN", ":3000")];
         assert_eq!(run(&[], &both).expect("good").listen, [Bind::Every(3000)]);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn variables_of_others_may_be_anything() {
+        use std::os::unix::ffi::OsStringExt;
+        let wild = || OsString::from_vec(vec![b'x', 0xff]);
+        let arguments = || [OsString::from("passerby")];
+        assert!(load(arguments(), [(wild(), wild()), ("FOO".into(), wild())]).is_ok());
+        assert!(load(arguments(), [("PASSERBY_DATA".into(), wild())]).is_err());
+        assert!(load(["passerby".into(), wild()], []).is_err());
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use super::application::{Application, Turn};
 use super::table::{Connections, Phase};
-use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
 
 /// Time between two rounds of goodbyes, in microseconds.
 const ROUND_US: u64 = 50_000;
+/// How long an idle HTTP connection is still answered, so that whoever asks whether the server is ready is told.
+const IDLE_MS: u64 = 2_000;
 /// Goodbyes in a round, at the least: 200 a second, so that a small server is gone at once.
 const PER_ROUND_MIN: usize = 10;
 
@@ -25,27 +26,27 @@ impl Drain {
 }
 
 impl<A: Application> Connections<A> {
-    /// Begins to see everybody off. Idle HTTP connections end at once, the others after their answer;
+    /// Begins to see everybody off. HTTP connections end after their next answer, or soon when they are idle;
     /// WebSockets are told and closed with 1012, spread over `drain_ms`.
     pub fn drain(&mut self, turn: &mut Turn<'_>) {
         if self.drain.is_some() {
             return;
         }
         self.app.draining();
-        let rounds = (self.settings.drain_ms * 1_000 / ROUND_US).max(1) as usize;
+        let rounds = (self.settings.drain_ms.saturating_mul(1_000) / ROUND_US).max(1) as usize;
         self.drain = Some(Drain {
             next_us: turn.now.micros,
             at: 0,
             per_round: self.live.div_ceil(rounds).max(PER_ROUND_MIN),
         });
-        let idle: Vec<ConnId> = self
-            .conns
-            .iter()
-            .filter(|conn| matches!(&conn.phase, Phase::Http(http) if http.is_idle()))
-            .map(|conn| conn.id)
-            .collect();
-        for id in idle {
-            self.finish(id, turn);
+        let due = turn.now.after_ms(IDLE_MS.min(self.settings.drain_ms));
+        for conn in &mut self.conns {
+            if let Phase::Http(http) = &mut conn.phase
+                && http.is_idle()
+            {
+                http.deadline_us = http.deadline_us.min(due);
+                self.wheel.arm_sooner(conn.id.index(), http.deadline_us);
+            }
         }
     }
 

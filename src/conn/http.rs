@@ -83,6 +83,7 @@ impl<A: Application> Connections<A> {
         };
         let mut input = std::mem::take(&mut http.input);
         let mut used = 0;
+        let mut has_served = false;
         let step = loop {
             if turn.out.is_high(id) {
                 if let Some(conn) = self.conn(id) {
@@ -91,13 +92,13 @@ impl<A: Application> Connections<A> {
                 break Step::More;
             }
             match self.http_step(id, &input, &mut used, turn) {
-                Step::Served => {}
+                Step::Served => has_served = true,
                 step => break step,
             }
         };
         input.drain(..used);
         match step {
-            Step::Served | Step::More => self.http_await(id, input, turn.now),
+            Step::Served | Step::More => self.http_await(id, input, has_served, turn.now),
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
                 self.http_leave(id, face, subscriber, turn.now);
@@ -272,13 +273,12 @@ impl<A: Application> Connections<A> {
     }
 
     /// Keeps what has come of the next request, and sets the deadline for the rest.
-    fn http_await(&mut self, id: ConnId, input: Vec<u8>, now: Now) {
+    fn http_await(&mut self, id: ConnId, input: Vec<u8>, has_served: bool, now: Now) {
         let Some(http) = self.http(id) else {
             return;
         };
-        let keep_alive_us = now.after_ms(limits::KEEP_ALIVE_MS);
-        if !input.is_empty() && http.arriving.is_none() && http.deadline_us == keep_alive_us {
-            // Something was served just now, and the next request has begun.
+        if has_served && !input.is_empty() && http.arriving.is_none() {
+            // The next request has begun.
             http.deadline_us = now.after_ms(limits::HEAD_MS);
         }
         http.input = input;

@@ -61,6 +61,8 @@ pub(super) struct Conn<F> {
     pub(super) paused: Paused,
     /// Whether the output was over its high-water mark and is not below the low one yet.
     pub(super) high: bool,
+    /// Whether it is only here to be told no.
+    is_refused: bool,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,8 @@ pub struct Connections<A: Application> {
     pub(super) door: Door,
     pub(super) drain: Option<Drain>,
     pub(super) live: usize,
+    /// How many connections are only here to be told no.
+    refused: usize,
     /// What waits in all lanes that have stopped moving.
     stalled_bytes: usize,
     pub(super) fired: Vec<u32>,
@@ -103,6 +107,7 @@ impl<A: Application> Connections<A> {
             wheel: Wheel::default(),
             drain: None,
             live: 0,
+            refused: 0,
             stalled_bytes: 0,
             fired: Vec::new(),
             date: super::http::Date::default(),
@@ -145,6 +150,7 @@ impl<A: Application> Connections<A> {
                 stalled_bytes: 0,
                 paused: Paused::default(),
                 high: false,
+                is_refused: false,
             });
         }
         self.live += 1;
@@ -154,11 +160,16 @@ impl<A: Application> Connections<A> {
             let (subscriber, admission) = self.door.enter(peer, turn.now.micros);
             (Some(subscriber), admission)
         };
-        let mut head_ms = limits::HEAD_MS;
         if self.live > self.settings.connections_max {
             admission = Admission::Full;
-            head_ms = limits::OVERFLOW_HEAD_MS;
         }
+        let is_refused = admission != Admission::Granted;
+        self.refused += usize::from(is_refused);
+        let head_ms = if is_refused {
+            limits::OVERFLOW_HEAD_MS
+        } else {
+            limits::HEAD_MS
+        };
         let http = Http::new(peer, admission, turn.now.after_ms(head_ms));
         self.wheel.arm(id.index(), http.deadline_us);
         self.conns[id.index()] = Conn {
@@ -169,7 +180,19 @@ impl<A: Application> Connections<A> {
             stalled_bytes: 0,
             paused: Paused::default(),
             high: false,
+            is_refused,
         };
+        if self.refused > limits::OVERFLOW_CONNECTIONS {
+            // So many wait to be told no that they would take the place of people who are welcome.
+            self.forsake(id, CloseCause::Gone, turn);
+        }
+    }
+
+    /// Whether what comes from `id` is still listened to.
+    pub fn is_open(&self, id: ConnId) -> bool {
+        self.conns.get(id.index()).is_some_and(|conn| {
+            conn.id == id && matches!(conn.phase, Phase::Http(_) | Phase::Ws(_))
+        })
     }
 
     /// Whether nothing should be read from `id` for now.
@@ -214,17 +237,19 @@ impl<A: Application> Connections<A> {
             return;
         };
         conn.high |= was_high;
+        let is_closing = matches!(conn.phase, Phase::Closing(_));
         self.stalled_bytes -= conn.stalled_bytes as usize;
-        self.stalled_bytes += queued;
-        conn.stalled_bytes = queued as u32;
-        let is_too_much = self.stalled_bytes > limits::QUEUED_TOTAL_BYTES_MAX;
+        conn.stalled_bytes = if is_closing { 0 } else { queued as u32 };
+        self.stalled_bytes += conn.stalled_bytes as usize;
+        // Whoever has little queued is not the one to make room.
+        let is_too_much =
+            self.stalled_bytes > limits::QUEUED_TOTAL_BYTES_MAX && queued > limits::QUEUE_LOW_BYTES;
         if queued == 0 {
             conn.stalled_ms = 0;
         } else {
             if moved || conn.stalled_ms == 0 {
                 conn.stalled_ms = millis(turn.now.micros);
             }
-            let is_closing = matches!(conn.phase, Phase::Closing(_));
             if (queued > queue_bytes_max || is_too_much) && !is_closing {
                 return self.give_up(id, turn);
             }
@@ -256,6 +281,7 @@ impl<A: Application> Connections<A> {
         conn.phase = Phase::Vacant;
         self.stalled_bytes -= conn.stalled_bytes as usize;
         conn.stalled_bytes = 0;
+        self.refused -= usize::from(std::mem::take(&mut conn.is_refused));
         conn.id = ConnId::new(id.index() as u32, 0);
         if let Some(subscriber) = conn.subscriber.take() {
             self.door.leave(subscriber, turn.now.micros);
@@ -284,8 +310,12 @@ impl<A: Application> Connections<A> {
                 cause,
             } => self.hang_up(conn, code, reason, cause, turn),
             Effect::Pause(id) => {
-                if let Some(conn) = self.conn(id) {
-                    conn.paused.set(Paused::FEED);
+                let Some(conn) = self.conn(id) else {
+                    return;
+                };
+                conn.paused.set(Paused::FEED);
+                if matches!(&conn.phase, Phase::Ws(ws) if ws.ending) {
+                    self.forsake(id, CloseCause::Gone, turn);
                 }
             }
             Effect::Resume(id) => self.unpause(id, Paused::FEED, turn),
@@ -385,11 +415,13 @@ impl<A: Application> Connections<A> {
     /// From now on the connection only ends, in `ms` milliseconds at the latest.
     fn close_by(&mut self, id: ConnId, ms: u64, turn: &Turn<'_>) {
         let due = turn.now.after_ms(ms);
-        if let Some(conn) = self.conn(id) {
-            conn.phase = Phase::Closing(millis(due));
-            conn.paused = Paused::default();
-            self.wheel.arm(id.index(), due);
-        }
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+            return;
+        };
+        conn.phase = Phase::Closing(millis(due));
+        conn.paused = Paused::default();
+        self.stalled_bytes -= std::mem::take(&mut conn.stalled_bytes) as usize;
+        self.wheel.arm(id.index(), due);
     }
 
     /// Takes the WebSocket, if `id` is one, out of everything in this very turn.

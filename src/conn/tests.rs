@@ -339,6 +339,75 @@ fn the_frame_budget_makes_a_flood_wait_and_loses_nothing() {
 }
 
 #[test]
+fn a_flood_that_does_not_end_is_ended() {
+    let settings = Settings {
+        frame_rate: Rate::new(100.0, 10),
+        ..Settings::default()
+    };
+    let mut world = World::new(settings);
+    world.open(0);
+    for _ in 0..40 {
+        world.receive(0, &masked(0x8a, b"").repeat(110));
+        world.pass(1_200);
+    }
+    assert_eq!(world.server.app.closed, [CloseCause::Policy]);
+    assert!(
+        world
+            .write_all(0)
+            .ends_with(b"too many frames for too long")
+    );
+    // Whoever keeps to the rate in the long run stays.
+    world.open(1);
+    for _ in 0..40 {
+        world.receive(1, &masked(0x8a, b"").repeat(110));
+        world.pass(1_200);
+        world.receive(1, &masked(0x8a, b""));
+    }
+    assert_eq!(world.server.app.closed.len(), 1);
+}
+
+#[test]
+fn who_has_gone_is_not_waited_for_while_reading_rests() {
+    let settings = Settings {
+        frame_rate: Rate::new(100.0, 10),
+        ..Settings::default()
+    };
+    let mut world = World::new(settings);
+    for number in 0..2 {
+        world.open(number);
+    }
+    world.receive(0, &masked(0x81, b"x").repeat(60));
+    assert!(world.server.is_paused(id(0)));
+    world.ops.clear();
+    world.turn(|server, turn| server.ending(id(0), turn));
+    assert!(
+        world.has(SocketOp::Read(id(0))),
+        "what is left is read at once"
+    );
+    world.receive(0, &masked(0x81, b"x").repeat(60));
+    assert!(!world.server.is_paused(id(0)));
+    // With a partner who is behind, there is no use in reading on.
+    world.turn(|_, turn| turn.out.effects.push(Effect::Pause(id(1))));
+    world.turn(|server, turn| server.ending(id(1), turn));
+    assert_eq!(world.server.app.closed, [CloseCause::Gone]);
+}
+
+#[test]
+fn who_reads_slowly_is_not_blamed_for_a_ping_that_waits_in_line() {
+    let mut world = World::new(Settings::default());
+    world.open(0);
+    for _ in 0..30 {
+        world.receive(0, &masked(0x81, &[b'x'; 120]));
+    }
+    for _ in 0..60 {
+        world.pass(1_000);
+        world.out.wrote(id(0), 10);
+        world.turn(|server, turn| server.flushed(id(0), false, true, turn));
+    }
+    assert!(world.server.app.closed.is_empty());
+}
+
+#[test]
 fn all_stalled_output_together_has_a_bound() {
     let settings = Settings {
         queue_bytes_max: usize::MAX,
@@ -414,16 +483,17 @@ fn a_drain_says_goodbye_to_everybody_bit_by_bit() {
     (0..CROWD).for_each(|number| world.open(number));
     world.accept(CROWD, Ipv4Addr::LOCALHOST.into());
     world.turn(|server, turn| server.drain(turn));
-    assert!(
-        world.has(SocketOp::Finish(id(CROWD))),
-        "nobody asked for anything yet"
-    );
     world.pass(1);
     let dismissed = |world: &World| world.server.app.closed.len();
     assert!((1..100).contains(&dismissed(&world)));
     world.pass(500);
     assert!((100..350).contains(&dismissed(&world)));
+    assert!(
+        !world.has(SocketOp::Finish(id(CROWD))),
+        "may still ask whether we are ready"
+    );
     world.pass(700);
+    assert!(world.has(SocketOp::Finish(id(CROWD))));
     assert_eq!(dismissed(&world), CROWD as usize);
     let goodbye = world.write_all(0);
     assert_eq!(goodbye[..5], *b"\x81\x03bye");

@@ -38,8 +38,7 @@ impl<A: Application> Connections<A> {
         let Some(conn) = self.conn(id) else {
             return;
         };
-        let is_closing = matches!(conn.phase, Phase::Closing(_));
-        if conn.stalled_ms != 0 && !is_closing {
+        if conn.stalled_ms != 0 {
             let stalled_us = since_us(conn.stalled_ms, now_us);
             if stalled_us >= limits::WRITE_STALL_MS * 1_000 {
                 return self.give_up(id, turn);
@@ -68,8 +67,8 @@ impl<A: Application> Connections<A> {
                 if left_ms <= 0 {
                     self.forsake(id, CloseCause::Gone, turn);
                 } else {
-                    self.wheel
-                        .arm(id.index(), turn.now.after_ms(left_ms as u64));
+                    let due = turn.now.after_ms(left_ms as u64);
+                    self.wheel.arm_sooner(id.index(), due);
                 }
             }
             Phase::Ws(_) => self.ws_expire(id, turn),
@@ -79,6 +78,7 @@ impl<A: Application> Connections<A> {
     /// Looks at everything a WebSocket may be late with, and sets the timer to the next of it.
     fn ws_expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let now_us = turn.now.micros;
+        let queued = turn.out.queued(id);
         let frame_rate = self.settings.frame_rate;
         let Some(conn) = self.conns.get_mut(id.index()) else {
             return;
@@ -88,15 +88,22 @@ impl<A: Application> Connections<A> {
         };
         if conn.paused.any() {
             ws.excuse(millis(now_us));
+        } else if queued > 0 {
+            // A ping would wait behind what is queued, which has a deadline of its own.
+            ws.heard_ms = millis(now_us);
+            ws.pinged_ms = 0;
         }
         if conn.paused.has(Paused::RATE) {
-            match ws.frames.wait(frame_rate, now_us) {
+            match ws.frames.debt(frame_rate, now_us) {
                 0 => {
                     if conn.paused.clear(Paused::RATE) {
                         turn.out.read(id);
                     }
                 }
-                wait_us => self.wheel.arm_sooner(id.index(), now_us + wait_us),
+                debt_us => {
+                    let due = now_us.saturating_add(debt_us);
+                    self.wheel.arm_sooner(id.index(), due);
+                }
             }
         }
         if ws.amid_ms != 0 {

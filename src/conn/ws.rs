@@ -4,6 +4,7 @@ use super::application::{Application, Turn};
 use super::table::{Connections, Paused, Phase, millis};
 use crate::kernel::bucket::{Bucket, Rate};
 use crate::kernel::id::ConnId;
+use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 use crate::limits;
 use crate::wire::frame::{self, Kind, Refusal};
@@ -21,9 +22,13 @@ pub(super) struct Ws<F> {
     pub(super) pinged_ms: u32,
     /// When the message began that is still arriving, in milliseconds; 0 if none is.
     pub(super) amid_ms: u32,
+    /// Since when it has been over its frame budget in every read, in milliseconds; 0 if it is not.
+    over_ms: u32,
     pub(super) face: F,
     /// Whether it is in a conversation, and pinged more often.
     pub(super) brisk: bool,
+    /// Whether its FIN is known to follow what can still be read.
+    pub(super) ending: bool,
 }
 
 impl<F> Ws<F> {
@@ -35,8 +40,10 @@ impl<F> Ws<F> {
             heard_ms: millis(now.micros),
             pinged_ms: 0,
             amid_ms: 0,
+            over_ms: 0,
             face,
             brisk: false,
+            ending: false,
         }
     }
 
@@ -142,12 +149,26 @@ impl<A: Application> Connections<A> {
         } else {
             ws.amid_ms = 0;
         }
+        if ws.ending {
+            // All that it will ever send is there already, and what it says last need not wait.
+            return;
+        }
         if high {
             conn.paused.set(Paused::BACKLOG);
         }
-        if debt_us > 0 {
+        if debt_us == 0 {
+            ws.over_ms = 0;
+        } else {
+            if ws.over_ms == 0 {
+                ws.over_ms = now_ms.max(1);
+            }
+            if u64::from(now_ms.wrapping_sub(ws.over_ms)) >= limits::FLOOD_MS {
+                let cause = CloseCause::Policy;
+                return self.hang_up(id, 4029, "too many frames for too long", cause, turn);
+            }
             conn.paused.set(Paused::RATE);
-            self.wheel.arm_sooner(id.index(), turn.now.micros + debt_us);
+            self.wheel
+                .arm_sooner(id.index(), turn.now.micros.saturating_add(debt_us));
         }
     }
 
@@ -160,6 +181,22 @@ impl<A: Application> Connections<A> {
     fn ws_refuse(&mut self, id: ConnId, refusal: Refusal, turn: &mut Turn<'_>) {
         self.hang_up(id, refusal.code, refusal.reason, refusal.cause, turn);
         self.perform(turn);
+    }
+
+    /// The peer's FIN is on its way: who has gone must not stay in a pair or a queue because we do not read.
+    pub fn ending(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        let Phase::Ws(ws) = &mut conn.phase else {
+            return;
+        };
+        ws.ending = true;
+        if conn.paused.has(Paused::FEED) || conn.paused.has(Paused::BACKLOG) {
+            return self.forsake(id, CloseCause::Gone, turn);
+        }
+        // What is left is at most what the kernel holds, and still only one read in a turn.
+        self.unpause(id, Paused::RATE, turn);
     }
 
     /// Sets how often a silent peer is pinged.
@@ -186,8 +223,8 @@ fn answer_ping(
     id: ConnId,
     turn: &mut Turn<'_>,
 ) -> Control {
-    let rate = Rate::new(limits::PINGS_PER_SECOND, limits::PINGS_BURST);
-    if budget.take(rate, turn.now.micros).is_err() {
+    const RATE: Rate = Rate::new(limits::PINGS_PER_SECOND, limits::PINGS_BURST);
+    if budget.take(RATE, turn.now.micros).is_err() {
         return Control::Refuse(Refusal::policy("too many pings"));
     }
     if pongs <= limits::PONGS_PER_READ {

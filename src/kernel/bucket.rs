@@ -1,5 +1,7 @@
 //! Budgets: the generic cell rate algorithm (ITU-T I.371) in one word per budget.
 
+const DAY_US: u64 = 86_400_000_000;
+
 /// How fast something may happen: a steady rate and how much may come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
@@ -16,15 +18,21 @@ impl Rate {
         tolerance_us: 0,
     };
 
-    /// `per_second` units a second in the long run, `burst` units at once. A rate of 0 is no limit.
-    pub fn new(per_second: f64, burst: u32) -> Self {
+    /// `per_second` units a second in the long run (at least one a day, at most a million), `burst` units at
+    /// once. A rate of 0 is no limit.
+    pub const fn new(per_second: f64, burst: u32) -> Self {
         if per_second <= 0.0 {
             return Self::UNLIMITED;
         }
-        let interval_us = ((1e6 / per_second) as u64).max(1);
+        // `as` saturates, and the bounds keep sums of a few intervals far from overflowing.
+        let interval_us = match (1e6 / per_second) as u64 {
+            0 => 1,
+            DAY_US.. => DAY_US,
+            interval_us => interval_us,
+        };
         Self {
             interval_us,
-            tolerance_us: interval_us.saturating_mul(u64::from(burst.max(1)) - 1),
+            tolerance_us: interval_us.saturating_mul((burst as u64).saturating_sub(1)),
         }
     }
 
@@ -49,7 +57,7 @@ impl Bucket {
         if ahead > rate.tolerance_us {
             return Err(ahead - rate.tolerance_us);
         }
-        self.0 = due + rate.interval_us;
+        self.0 = due.saturating_add(rate.interval_us);
         Ok(())
     }
 
@@ -63,15 +71,13 @@ impl Bucket {
         let cost_us = rate.interval_us.saturating_mul(u64::from(units));
         let due = self.0.max(now_us).saturating_add(cost_us);
         self.0 = due;
-        // In order, as long as the last unit was within the burst.
-        (due - now_us).saturating_sub(rate.tolerance_us.saturating_add(rate.interval_us))
+        self.debt(rate, now_us)
     }
 
-    /// In how many microseconds one unit can be taken: 0 when it can be now.
-    pub const fn wait(self, rate: Rate, now_us: u64) -> u64 {
-        self.0
-            .saturating_sub(now_us)
-            .saturating_sub(rate.tolerance_us)
+    /// In how many microseconds everything that was charged is within the burst: 0 when it is.
+    pub const fn debt(self, rate: Rate, now_us: u64) -> u64 {
+        let burst_us = rate.tolerance_us.saturating_add(rate.interval_us);
+        self.0.saturating_sub(now_us).saturating_sub(burst_us)
     }
 
     /// Whether nothing of the budget is in use, so that forgetting it changes nothing.
@@ -109,6 +115,20 @@ mod tests {
         assert_eq!(bucket.charge(rate, 1, 0), 20_000);
         assert_eq!(bucket.take(rate, 20_000), Err(10_000));
         assert_eq!(bucket.take(rate, 30_000), Ok(()));
+    }
+
+    #[test]
+    fn extreme_rates_are_limits_too() {
+        let mut bucket = Bucket::default();
+        let rate = Rate::new(1e-300, u32::MAX);
+        for _ in 0..1_000 {
+            assert_eq!(bucket.charge(rate, u32::MAX, 1), bucket.debt(rate, 1));
+        }
+        let rate = Rate::new(1e-300, 2);
+        let mut bucket = Bucket::default();
+        let taken = (0..6).filter(|_| bucket.take(rate, 1).is_ok()).count();
+        assert_eq!(taken, 2);
+        assert!(!Rate::new(1e300, 1).is_unlimited());
     }
 
     #[test]

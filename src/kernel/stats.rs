@@ -150,8 +150,6 @@ pub struct Stats {
     pub direct_messages: u64,
     /// Pairs made.
     pub pairs_made: u64,
-    /// Letters dropped because the mailbox or the log was full.
-    pub overflows: u64,
     /// Times that accepting had to rest for want of descriptors.
     pub accept_rests: u64,
     /// Turns in which a handler panicked; anything but 0 is our bug.
@@ -180,7 +178,6 @@ impl Default for Stats {
             room_deliveries: 0,
             direct_messages: 0,
             pairs_made: 0,
-            overflows: 0,
             accept_rests: 0,
             panics: 0,
             match_wait_ms: Histogram::new([

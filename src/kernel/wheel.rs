@@ -61,7 +61,8 @@ impl Wheel {
     pub fn arm(&mut self, index: usize, due_us: u64) {
         self.reserve(index);
         self.disarm(index);
-        let due = (due_us.div_ceil(TICK_US) as u32).max(self.tick + 1);
+        let last = u64::from(u32::MAX);
+        let due = (due_us.div_ceil(TICK_US).min(last) as u32).max(self.tick + 1);
         let list = due as usize % LISTS;
         let head = self.heads[list];
         self.nodes[index] = Node {

@@ -30,10 +30,16 @@ impl<A: Application> Reactor<A> {
         let Some(socket) = self.sockets.get_mut(id.index()) else {
             return;
         };
-        match socket.state {
-            State::Open if self.conns.is_paused(id) => return,
-            State::Dead => return,
-            _ => {}
+        if socket.state == State::Dead {
+            return;
+        }
+        if socket.state == State::Open && self.conns.is_paused(id) {
+            if socket.ending {
+                self.conns.ending(id, turn!(self, now));
+            }
+            if self.conns.is_paused(id) || !self.conns.is_open(id) {
+                return;
+            }
         }
         self.stats.reads += 1;
         let (count, more) = match socket.read(&mut self.inbox) {

@@ -50,9 +50,9 @@ impl fmt::Display for Bind {
 }
 
 impl Bind {
-    /// Opens the listener and says at which address people reach it. May block to resolve a name, and is
-    /// called before the loop begins.
-    pub(super) fn listen(&self) -> io::Result<(TcpListener, SocketAddr)> {
+    /// Opens a listener for each address that is meant, and says where people reach it. May block to resolve a
+    /// name, and is called before the loop begins.
+    pub(super) fn listen(&self) -> io::Result<Vec<(TcpListener, SocketAddr)>> {
         match self {
             Self::Every(port) => {
                 let both = open(SocketAddr::from((Ipv6Addr::UNSPECIFIED, *port)));
@@ -60,17 +60,25 @@ impl Bind {
                     both.or_else(|_| open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, *port))))?;
                 // Shown as the address that every browser understands.
                 let shown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-                Ok((listener, shown))
+                Ok(vec![(listener, shown)])
             }
             Self::Named(text) => {
+                let mut opened: Vec<(TcpListener, SocketAddr)> = Vec::new();
                 let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-                for address in text.to_socket_addrs()? {
+                for mut address in text.to_socket_addrs()? {
+                    if let (0, Some((_, first))) = (address.port(), opened.first()) {
+                        // A free port was asked for: one for all the addresses of the name.
+                        address.set_port(first.port());
+                    }
                     match open(address) {
-                        Ok(listening) => return Ok(listening),
+                        Ok(listening) => opened.push(listening),
                         Err(error) => last = error,
                     }
                 }
-                Err(last)
+                if opened.is_empty() {
+                    return Err(last);
+                }
+                Ok(opened)
             }
         }
     }
@@ -118,7 +126,7 @@ mod tests {
     #[test]
     fn accepted_sockets_inherit_the_options() {
         let bind: Bind = "127.0.0.1:0".parse().expect("an address");
-        let (listener, address) = bind.listen().expect("listening");
+        let (listener, address) = bind.listen().expect("listening").remove(0);
         let _client = std::net::TcpStream::connect(address).expect("connected");
         let accepted = loop {
             match listener.accept() {
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_address_is_both_families() {
-        let (listener, shown) = Bind::Every(0).listen().expect("listening");
+        let (listener, shown) = Bind::Every(0).listen().expect("listening").remove(0);
         assert_eq!(shown.ip(), Ipv4Addr::UNSPECIFIED);
         let port = shown.port();
         std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("IPv4");

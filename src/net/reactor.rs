@@ -108,17 +108,19 @@ impl<A: Application> Reactor<A> {
         let mailbox = Mailbox::open(poll.registry(), MAILBOX)?;
         let mut listeners = Vec::new();
         for bind in &settings.bind {
-            let (mut listener, address) = bind.listen().map_err(|error| {
+            let opened = bind.listen().map_err(|error| {
                 io::Error::new(error.kind(), format!("cannot listen on {bind}: {error}"))
             })?;
-            let token = Token(LISTENER_FIRST + listeners.len());
-            poll.registry()
-                .register(&mut listener, token, Interest::READABLE)?;
-            listeners.push(Listener {
-                listener,
-                address,
-                ready: false,
-            });
+            for (mut listener, address) in opened {
+                let token = Token(LISTENER_FIRST + listeners.len());
+                poll.registry()
+                    .register(&mut listener, token, Interest::READABLE)?;
+                listeners.push(Listener {
+                    listener,
+                    address,
+                    ready: false,
+                });
+            }
         }
         let signals = if settings.signals {
             let mut signals = Signals::new([SIGINT, SIGTERM])?;

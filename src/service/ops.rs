@@ -161,11 +161,6 @@ impl Snapshot {
             ),
             ("pairs_made", "Pairs made", stats.pairs_made),
             (
-                "overflows",
-                "Letters dropped because a queue was full",
-                stats.overflows,
-            ),
-            (
                 "accept_rests",
                 "Times that accepting rested for want of descriptors",
                 stats.accept_rests,

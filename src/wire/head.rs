@@ -75,12 +75,13 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// The values of the fields called `name`, in order, as far as they are visible ASCII or UTF-8.
+    /// The values of the fields called `name`, in order. One that is not UTF-8 shows as U+FFFD, which is present
+    /// but equal to nothing.
     pub fn fields(&self, name: &str) -> impl Iterator<Item = &'a str> {
         self.fields
             .iter()
             .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
-            .filter_map(|(_, value)| std::str::from_utf8(value).ok())
+            .map(|(_, value)| std::str::from_utf8(value).unwrap_or("\u{fffd}"))
     }
 
     /// The value of the only field called `name`; `None` if there is none, or more than one.
@@ -138,7 +139,7 @@ pub fn parse(bytes: &[u8]) -> Result<Head<'_>, Status> {
     }
     let is_http_11 = request.version == Some(1);
     let method = method(request.method.unwrap_or_default())?;
-    let (path, query) = target(request.path.unwrap_or_default())?;
+    let (authority, path, query) = target(request.path.unwrap_or_default())?;
     let fields: Vec<(&str, &[u8])> = request
         .headers
         .iter()
@@ -156,6 +157,9 @@ pub fn parse(bytes: &[u8]) -> Result<Head<'_>, Status> {
         fields,
     };
     head.host = host(&head)?;
+    if authority.is_some_and(|authority| !authority.eq_ignore_ascii_case(head.host)) {
+        return Err(Status::BAD_REQUEST);
+    }
     head.framing = framing(&head)?;
     let no_body = head.framing == Framing::Length(0);
     if !no_body && matches!(method, Method::Get | Method::Head) {
@@ -183,19 +187,34 @@ fn method(name: &str) -> Result<Method, Status> {
         "DELETE" => Method::Delete,
         "OPTIONS" => Method::Options,
         "PUT" | "TRACE" => Method::Other,
-        _ => return Err(Status::NOT_IMPLEMENTED),
+        name if name.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            return Err(Status::NOT_IMPLEMENTED);
+        }
+        _ => return Err(Status::BAD_REQUEST),
     })
 }
 
-/// Splits an origin-form target (RFC 9112 section 3.2.1); `*` stands for the server as a whole.
-fn target(target: &str) -> Result<(&str, &str), Status> {
+/// Splits a target (RFC 9112 section 3.2) into the authority that it may name, the path and the query. `*` stands
+/// for the server as a whole.
+fn target(target: &str) -> Result<(Option<&str>, &str, &str), Status> {
     let is_plain = target
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let absolute = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| target.strip_prefix(scheme));
+    let (authority, target) = match absolute {
+        Some(rest) => match rest.find('/') {
+            Some(slash) => (Some(&rest[..slash]), &rest[slash..]),
+            None => (Some(rest), "/"),
+        },
+        None => (None, target),
+    };
     if !is_plain || !(target.starts_with('/') || target == "*") {
         return Err(Status::BAD_REQUEST);
     }
-    Ok(target.split_once('?').unwrap_or((target, "")))
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    Ok((authority, path, query))
 }
 
 /// The one Host field that every HTTP/1.1 request has (RFC 9112 section 3.2).
@@ -294,12 +313,14 @@ mod tests {
         ("field without a name", b"GET / HTTP/1.1\r\n: b\r\nHost: a\r\n\r\n", 400),
         ("field without a colon", b"GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", 400),
         ("field name with a bracket", b"GET / HTTP/1.1\r\nHost: a\r\nX(: b\r\n\r\n", 400),
-        ("lower-case method", b"get / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+        ("lower-case method", b"get / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("unknown method", b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         ("CONNECT", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
         ("fragment in the target", b"GET /#a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("UTF-8 in the target", b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-        ("absolute target", b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("absolute target", b"GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+        ("absolute target of another", b"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        ("absolute target without a path", b"GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", 200),
         ("target without a slash", b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("no target", b"GET HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         ("two blanks", b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),

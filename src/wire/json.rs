@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::limits;
+
 /// A JSON string token with its quotes and escapes, known to stand for Unicode text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawText<'a> {
@@ -70,10 +72,26 @@ impl<'a> RawText<'a> {
     }
 }
 
-/// Appends `text` as a JSON string.
-pub fn write_text(output: &mut Vec<u8>, text: &str) {
-    // Writing to a `Vec` cannot fail.
-    let _ = serde_json::to_writer(output, text);
+/// Whether a well-formed JSON value is nested more than [`limits::JSON_DEPTH_MAX`] deep.
+pub fn is_deep(raw: &str) -> bool {
+    let (mut depth, mut in_string, mut is_escaped) = (0, false, false);
+    raw.bytes().any(|byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth -= 1,
+            _ => {}
+        }
+        depth > limits::JSON_DEPTH_MAX
+    })
+}
+
+/// `text` as a JSON string, with its quotes.
+pub fn quoted(text: &str) -> String {
+    // A string can always be serialized.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 fn count_chars(utf8: &[u8]) -> usize {

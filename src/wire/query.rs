@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
-/// The value of the first pair called `name`; `None` if there is none or it is not UTF-8.
+/// The value of the first pair called `name`, if there is one. A value that cannot be decoded shows as U+FFFD,
+/// which is present but equal to nothing.
 pub fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(key, true)? == name).then(|| decode(value, true))?
+        decode(key, true)
+            .is_some_and(|key| key == name)
+            .then(|| decode(value, true).unwrap_or(Cow::Borrowed("\u{fffd}")))
     })
 }
 
@@ -44,8 +47,8 @@ mod tests {
         assert_eq!(value(query, "b").as_deref(), Some("x y z"));
         assert_eq!(value(query, "c").as_deref(), Some(""));
         assert_eq!(value(query, "d").as_deref(), Some("\u{e9}"));
-        assert_eq!(value(query, "e"), None);
-        assert_eq!(value(query, "f"), None);
+        assert_eq!(value(query, "e").as_deref(), Some("\u{fffd}"));
+        assert_eq!(value(query, "f").as_deref(), Some("\u{fffd}"));
         assert_eq!(value(query, "g"), None);
         assert_eq!(decode("a+b", false).as_deref(), Some("a+b"));
     }

@@ -114,6 +114,11 @@ impl Client {
         self.wish.as_ref().and_then(|wish| wish.language)
     }
 
+    /// When this person will have waited so many milliseconds, in monotonic microseconds.
+    pub(super) fn due_us(&self, ms: u64) -> u64 {
+        self.since_us.saturating_add(ms.saturating_mul(1_000))
+    }
+
     /// Whether time makes this person less choosy.
     pub(super) fn widens(&self) -> bool {
         self.wish.as_ref().is_some_and(|wish| {

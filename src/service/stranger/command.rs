@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::kernel::lobby::Mode;
 use crate::limits;
-use crate::wire::json::{NotText, RawText};
+use crate::wire::json::{self, NotText, RawText};
 
 /// A well-formed command.
 #[derive(Debug)]
@@ -97,17 +97,6 @@ impl<'t> Fault<'t> {
         )
     }
 
-    /// The same without the `cid`, so that it borrows nothing.
-    pub(super) fn about_nothing<'other>(self) -> Fault<'other> {
-        Fault {
-            code: self.code,
-            message: self.message,
-            field: self.field,
-            retry_ms: self.retry_ms,
-            cid: None,
-        }
-    }
-
     pub(super) fn about(self, cid: Option<&'t str>) -> Self {
         Self { cid, ..self }
     }
@@ -134,10 +123,15 @@ struct Envelope<'t> {
     anyone: Option<&'t RawValue>,
     #[serde(borrow)]
     active: Option<&'t RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     sdp: Option<&'t RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "even_null")]
     candidate: Option<&'t RawValue>,
+}
+
+/// Takes null for a value like any other: a browser says with it that it has no more candidates.
+fn even_null<'t, D: Deserializer<'t>>(deserializer: D) -> Result<Option<&'t RawValue>, D::Error> {
+    Deserialize::deserialize(deserializer).map(Some)
 }
 
 /// Parses one message: the command, and the pair id that it is meant for, if it names one.
@@ -177,16 +171,16 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         None => None,
         Some(raw) => Some(unquoted("pairId", raw)?),
     };
-    let command = match kind.raw() {
-        "\"sendMessage\"" => say(&envelope)?,
-        "\"typing\"" => Command::Typing(flag("active", envelope.active)?.unwrap_or(true)),
-        "\"findMatch\"" => Command::Find(wish(&envelope)?),
-        "\"nextStranger\"" => Command::Next(wish(&envelope)?),
-        "\"stopChat\"" => Command::Stop,
-        "\"offer\"" => signal(Signal::Offer, envelope.sdp)?,
-        "\"answer\"" => signal(Signal::Answer, envelope.sdp)?,
-        "\"iceCandidate\"" => signal(Signal::IceCandidate, envelope.candidate)?,
-        "\"stats\"" => Command::Stats,
+    let command = match &*kind.decode() {
+        "sendMessage" => say(&envelope)?,
+        "typing" => Command::Typing(flag("active", envelope.active)?.unwrap_or(true)),
+        "findMatch" => Command::Find(wish(&envelope)?),
+        "nextStranger" => Command::Next(wish(&envelope)?),
+        "stopChat" => Command::Stop,
+        "offer" => signal(Signal::Offer, envelope.sdp)?,
+        "answer" => signal(Signal::Answer, envelope.sdp)?,
+        "iceCandidate" => signal(Signal::IceCandidate, envelope.candidate)?,
+        "stats" => Command::Stats,
         _ => {
             return Err(Fault::new(
                 "unknown_type",
@@ -231,6 +225,9 @@ fn check_say<'t>(text: RawText<'t>, cid: Option<RawText<'t>>) -> Result<Command<
 fn signal<'t>(signal: Signal, body: Option<&'t RawValue>) -> Result<Command<'t>, Fault<'t>> {
     let (_, field) = signal.labels();
     match body {
+        Some(body) if json::is_deep(body.get()) => {
+            Err(Fault::bad_field(field, "The signal is nested too deeply."))
+        }
         Some(body) => Ok(Command::Signal(signal, body.get())),
         None => Err(Fault::bad_field(field, "The signal has no content.")),
     }
@@ -381,6 +378,7 @@ mod tests {
 
     #[test]
     fn text_is_counted_in_code_points() {
+        assert!(parse(r#"{"type":"typ\u0069ng"}"#).is_ok());
         let message = |text: &str| format!(r#"{{"type":"sendMessage","text":"{text}"}}"#);
         assert!(parse(&message(&"\u{1f600}".repeat(2_000))).is_ok());
         assert_eq!(fault(&message(&"x".repeat(2_001))), ("too_long", None));
@@ -406,6 +404,25 @@ mod tests {
         assert!(usual(r#"{"type":"sendMessage","text":"hi"}"#).is_some());
         assert!(usual(r#"{"type":"sendMessage","text":"hi","cid":"1"}"#).is_some());
         assert!(usual(r#"{"type":"sendMessage","text":"\n"}"#).is_none());
+    }
+
+    #[test]
+    fn signals_are_any_json_that_is_not_deep() {
+        let (command, _) = parse(r#"{"type":"iceCandidate","candidate": null }"#).expect("good");
+        assert!(matches!(
+            command,
+            Command::Signal(Signal::IceCandidate, "null")
+        ));
+        let nested = |depth: usize| {
+            format!(
+                r#"{{"type":"offer","sdp":{}1{}}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
+        assert!(parse(&nested(64)).is_ok());
+        assert_eq!(fault(&nested(65)), ("bad_field", Some("sdp")));
+        assert!(parse(r#"{"type":"offer","sdp":"[[[[\"[[[["}"#).is_ok());
     }
 
     #[test]

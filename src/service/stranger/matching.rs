@@ -3,7 +3,7 @@
 //! Two people fit if they want the same mode, their languages do not differ (one may have none), and they
 //! share an interest or neither insists on any. Who named interests insists until `widen_after_ms` have
 //! passed, and on the language likewise; with `anyone: false`, for good. Whoever shares an interest comes
-//! first, and otherwise who has waited longest. People who met lately are left out, until both have waited
+//! first, and otherwise who has been open to anyone for longest. People who met lately are left out, until both have waited
 //! `rematch_after_ms` and nobody else fits.
 //!
 //! Each rule is a choice of queues to stand in and queues to look into, so a match costs O(interests).
@@ -83,14 +83,29 @@ impl Stranger {
         let client = &mut self.clients[conn.index()];
         client.since_us = turn.now.micros;
         client.widened = false;
-        if self.meet(conn, turn) {
-            return;
+        if !self.meet(conn, turn) {
+            let format = self.clients[conn.index()].format;
+            voice::searching(format, turn.out.lane(conn));
+            self.queue(conn, turn);
         }
+    }
+
+    /// Searches by itself for somebody who did not ask: says so first, even if somebody is there at once.
+    pub(super) fn seek_by_itself(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let client = &mut self.clients[conn.index()];
+        client.since_us = turn.now.micros;
+        client.widened = false;
+        voice::searching(client.format, turn.out.lane(conn));
+        if !self.meet(conn, turn) {
+            self.queue(conn, turn);
+        }
+    }
+
+    fn queue(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let mut keys = std::mem::take(&mut self.keys);
         let client = &self.clients[conn.index()];
         standing_keys(client, false, &mut keys);
         self.lobby.wait(conn, client.mode, &keys);
-        voice::searching(client.format, turn.out.lane(conn));
         self.keys = keys;
         self.widen(conn, turn);
     }
@@ -98,7 +113,7 @@ impl Stranger {
     /// A timer of `conn` has come: searches again, by now perhaps for more people.
     pub(super) fn look_again(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         match self.lobby.seat(conn) {
-            Seat::Out if self.clients[conn.index()].auto => self.seek(conn, turn),
+            Seat::Out if self.clients[conn.index()].auto => self.seek_by_itself(conn, turn),
             Seat::Waiting { .. } if !self.meet(conn, turn) => self.widen(conn, turn),
             _ => {}
         }
@@ -143,7 +158,8 @@ impl Stranger {
 
     fn candidate(&self, conn: ConnId, now_us: u64, keys: &mut Vec<QueueKey>) -> Option<ConnId> {
         let me = &self.clients[conn.index()];
-        let waited = |client: &Client, ms: u64| now_us - client.since_us >= ms * 1_000;
+        let waited =
+            |client: &Client, ms: u64| now_us - client.since_us >= ms.saturating_mul(1_000);
         let widened = me.widens() && waited(me, self.settings.widen_after_ms);
         let fits = |other: ConnId, again: bool| {
             let other = &self.clients[other.index()];
@@ -200,8 +216,8 @@ impl Stranger {
     /// Lets somebody who waits stand in more queues, if it is time, and sets the timer for what comes next.
     fn widen(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let client = &mut self.clients[conn.index()];
-        let widen_us = client.since_us + self.settings.widen_after_ms * 1_000;
-        let rematch_us = client.since_us + self.settings.rematch_after_ms * 1_000;
+        let widen_us = client.due_us(self.settings.widen_after_ms);
+        let rematch_us = client.due_us(self.settings.rematch_after_ms);
         if client.widens() && !client.widened && widen_us <= turn.now.micros {
             client.widened = true;
             let mut keys = std::mem::take(&mut self.keys);

@@ -124,7 +124,7 @@ impl Stranger {
     /// The connection is open.
     pub fn opened(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         if self.clients[conn.index()].auto {
-            self.seek(conn, turn);
+            self.seek_by_itself(conn, turn);
         }
     }
 

@@ -11,6 +11,15 @@ use crate::kernel::lobby::Mode;
 use crate::limits;
 use crate::wire::json::{self, RawText};
 
+/// What somebody says, in the form in which it came.
+#[derive(Clone, Copy)]
+enum Words<'t> {
+    /// A JSON string, which can be passed on as it is.
+    Raw(RawText<'t>),
+    /// Plain text.
+    Plain(&'t str),
+}
+
 impl Stranger {
     /// `sendMessage`: the partner gets it, and with a `cid` the sender a receipt.
     #[inline]
@@ -21,33 +30,7 @@ impl Stranger {
         cid: Option<&'t str>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
-        let peer = self.lobby.peer(conn).ok_or_else(|| nobody().about(cid))?;
-        self.clients[conn.index()]
-            .messages
-            .take(self.settings.message_rate, turn.now.micros)
-            .map_err(|retry_us| Fault::too_fast(retry_us).about(cid))?;
-        let id = self.fresh_uuid();
-        let sender = &self.clients[conn.index()];
-        let timestamp = self.stamp.text(turn.now);
-        let lane = turn.out.lane(peer);
-        match self.clients[peer.index()].format {
-            Format::Text => voice::message_line(lane, &text.decode()),
-            Format::Json => {
-                let stamped = Stamped {
-                    sender: sender.user,
-                    pair: sender.pair,
-                    id,
-                    timestamp,
-                };
-                voice::message(lane, text.raw(), stamped);
-            }
-        }
-        if let Some(cid) = cid {
-            voice::sent(turn.out.lane(conn), cid, id, timestamp);
-        }
-        turn.stats.messages_relayed += 1;
-        self.hold_back(conn, peer, turn);
-        Ok(())
+        self.pass_on(conn, Words::Raw(text), cid, turn)
     }
 
     /// A line from a terminal: the partner gets it.
@@ -63,12 +46,45 @@ impl Stranger {
         if text.chars().count() > limits::TEXT_CHARS_MAX {
             return Err(Fault::too_long());
         }
-        let mut quoted = Vec::new();
-        json::write_text(&mut quoted, text);
-        let quoted = String::from_utf8(quoted).unwrap_or_default();
-        let raw = RawText::of(&quoted).map_err(|_| nobody())?;
-        self.say(conn, raw, None, turn)
-            .map_err(Fault::about_nothing)
+        self.pass_on(conn, Words::Plain(text), None, turn)
+    }
+
+    #[inline]
+    fn pass_on<'t>(
+        &mut self,
+        conn: ConnId,
+        words: Words<'t>,
+        cid: Option<&'t str>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let peer = self.lobby.peer(conn).ok_or_else(|| nobody().about(cid))?;
+        self.clients[conn.index()]
+            .messages
+            .take(self.settings.message_rate, turn.now.micros)
+            .map_err(|retry_us| Fault::too_fast(retry_us).about(cid))?;
+        let id = self.fresh_uuid();
+        let sender = &self.clients[conn.index()];
+        let stamped = Stamped {
+            sender: sender.user,
+            pair: sender.pair,
+            id,
+            timestamp: self.stamp.text(turn.now),
+        };
+        let lane = turn.out.lane(peer);
+        match (self.clients[peer.index()].format, words) {
+            (Format::Json, Words::Raw(text)) => voice::message(lane, text.raw(), stamped),
+            (Format::Json, Words::Plain(text)) => {
+                voice::message(lane, &json::quoted(text), stamped);
+            }
+            (Format::Text, Words::Raw(text)) => voice::message_line(lane, &text.decode()),
+            (Format::Text, Words::Plain(text)) => voice::message_line(lane, text),
+        }
+        if let Some(cid) = cid {
+            voice::sent(turn.out.lane(conn), cid, id, stamped.timestamp);
+        }
+        turn.stats.messages_relayed += 1;
+        self.hold_back(conn, peer, turn);
+        Ok(())
     }
 
     /// `typing`: the partner is told, though not too often, and not at all while behind with reading.
