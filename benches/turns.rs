@@ -178,7 +178,7 @@ fn fan_out(criterion: &mut Criterion) {
         r#"{{"type":"text","content":"{text}","room":"general"}}"#
     ));
     let join = frame(r#"{"type":"join_room","content":"general"}"#);
-    for members in [10, 100, 500] {
+    for members in [10, 100, 1_000] {
         let mut world = World::new();
         let people: Vec<ConnId> = (0..members)
             .map(|index| {
@@ -186,6 +186,9 @@ fn fan_out(criterion: &mut Criterion) {
                 let request = String::from_utf8_lossy(UPGRADE).replace("/ws", &path);
                 let id = world.open_with(index, request.as_bytes());
                 world.turn(id, &join);
+                while world.server.next_due() == Some(0) {
+                    world.turn(id, b"");
+                }
                 id
             })
             .collect();
@@ -196,6 +199,9 @@ fn fan_out(criterion: &mut Criterion) {
             bencher.iter(|| {
                 next = (next + 1) % people.len();
                 world.turn(people[next], &say);
+                while world.server.next_due() == Some(0) {
+                    world.turn(people[next], b"");
+                }
             });
         });
         let said = world.stats.room_messages - before.0;

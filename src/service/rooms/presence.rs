@@ -74,10 +74,7 @@ impl Rooms {
         let token = known.token.map(shown_token).unwrap_or_default();
         voice::session(turn.out.lane(conn), &known.id, &token);
         self.greet(conn, r#""Welcome to the chat!""#, turn);
-        let mut listed = Vec::new();
-        json::write_text(&mut listed, &self.listed());
-        let listed = String::from_utf8(listed).unwrap_or_default();
-        self.greet(conn, &listed, turn);
+        self.greet(conn, &json::quoted(&self.listed()), turn);
         if self.membership.rooms_of(person) > 0 {
             turn.out.effects.push(Effect::Pace(conn, true));
         }
@@ -320,9 +317,7 @@ impl Rooms {
     ) -> Box<[u8]> {
         let verb = if kind == "join" { "joined" } else { "left" };
         let words = format!("{} {verb} the room", self.people.person(person).name);
-        let mut content = Vec::new();
-        json::write_text(&mut content, &words);
-        let content = String::from_utf8(content).unwrap_or_default();
+        let content = json::quoted(&words);
         let id = self.fresh_id(turn.now);
         let draft = Draft {
             room: Some(room),

@@ -171,7 +171,7 @@ impl Rooms {
         let from = (seen + 1).max(log.first());
         let range = (from - log.first()) as usize..(goal + 1 - log.first()) as usize;
         let person = self.membership.person(seat);
-        let mut cost = 1;
+        let mut cost = 0;
         for conn in &self.people.person(person).sockets {
             let is_high = turn.out.is_high(*conn);
             let mut bytes = 0;
@@ -187,7 +187,7 @@ impl Rooms {
             }
             cost += 1 + bytes / limits::DELIVERY_BYTES;
         }
-        cost
+        cost.max(1)
     }
 
     /// Whoever sits at `seat` is about to leave it: the round goes on with the next.

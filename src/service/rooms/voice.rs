@@ -7,7 +7,6 @@ use uuid::Uuid;
 use super::command::Fault;
 use crate::kernel::history::Kept;
 use crate::wire::frame::{self, Kind};
-use crate::wire::json;
 
 /// A message, as every kind of them looks on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -58,16 +57,16 @@ impl<'a> Line<'a> {
         raw(text, r#"","content":"#);
         raw(text, self.content);
         raw(text, r#","sender":"#);
-        json::write_text(text, self.sender);
+        quote(text, self.sender);
         raw(text, r#","sender_id":"#);
-        json::write_text(text, self.sender_id);
+        quote(text, self.sender_id);
         for (name, value) in [
             (r#","recipient":"#, self.recipient),
             (r#","room":"#, self.room),
         ] {
             if let Some(value) = value {
                 raw(text, name);
-                json::write_text(text, value);
+                quote(text, value);
             }
         }
         raw(text, r#","timestamp":""#);
@@ -92,6 +91,12 @@ impl<'a> Line<'a> {
 
 /// The id under which the server itself speaks.
 pub(super) const SYSTEM: &str = "system";
+
+/// Appends `value` as a JSON string.
+fn quote(text: &mut Vec<u8>, value: &str) {
+    // Writing to a `Vec` cannot fail.
+    let _ = serde_json::to_writer(text, value);
+}
 
 fn raw(text: &mut Vec<u8>, piece: &str) {
     text.extend_from_slice(piece.as_bytes());
