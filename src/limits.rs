@@ -139,6 +139,8 @@ pub const DELIVERIES_PER_TURN: usize = 256;
 pub const DELIVERY_BYTES: usize = 4 * 1024;
 /// What may wait to go round in one room, in bytes, before people have to wait with saying more.
 pub const ROOM_BACKLOG_BYTES: usize = 1024 * 1024;
+/// What may wait to go round in one room, in bytes, before nobody else may join it.
+pub const ROOM_BACKLOG_BYTES_MAX: usize = 4 * ROOM_BACKLOG_BYTES;
 /// What may wait to go round in all rooms together, in bytes.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Direct messages kept for one absent person.

@@ -590,6 +590,12 @@ fn nobody_may_say_or_join_too_much() {
 fn one_person_is_in_64_rooms_at_most() {
     let server = Server::start(&["--rooms-create-on-join", "true"]);
     let mut alice = Guest::come(&server, "alice");
+    for bad in [" tea", "tea\n", " "] {
+        alice
+            .client
+            .say(json!({ "type": "join_room", "content": bad }));
+        alice.client.expect_error("bad_field");
+    }
     for number in 0..64 {
         alice.join(&format!("room {number}"));
     }

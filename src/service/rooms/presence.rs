@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::command::Fault;
 use super::people::{PersonId, Token};
 use super::room::RoomId;
+use super::speech;
 use super::voice::{self, Line};
 use super::{Draft, Rooms, Speaker, VACANT};
 use crate::conn::Turn;
@@ -62,7 +63,11 @@ impl Rooms {
             self.people.person_mut(person).name = username.into();
         }
         // What has not gone round yet is for the sockets that were here when it was said.
-        self.bring_up_to_date(person, turn);
+        let mut next = self.first_seat(person);
+        while let Some(seat) = next {
+            self.bring_up_to_date(seat, turn);
+            next = self.membership.next_of_person(seat);
+        }
         self.attach(conn, person);
         Ok(())
     }
@@ -163,6 +168,13 @@ impl Rooms {
             let max = limits::ROOMS_PER_PERSON_MAX;
             let message = format!("You may be in at most {max} rooms.");
             return Err(Fault::new("too_many_rooms", message));
+        }
+        if room.is_some_and(|room| self.is_overrun(room)) {
+            return Err(Fault::too_fast(speech::BEHIND_US));
+        }
+        if room.is_none() && (id.trim() != id || id.chars().any(char::is_control)) {
+            let message = "A room's name has no blanks around it and no control characters.";
+            return Err(Fault::bad_field("content", message));
         }
         self.people
             .person_mut(person)
@@ -273,11 +285,13 @@ impl Rooms {
     fn vacate(&mut self, seat: SeatId, turn: &mut Turn<'_>) {
         let (person, room) = (self.membership.person(seat), self.membership.room(seat));
         let frame = self.notice("leave", person, room, turn);
-        self.tell(room, frame, None);
-        let last = self.rooms.room(room).log.last();
-        self.deliver(seat, last, turn);
+        self.bring_up_to_date(seat, turn);
+        for socket in &self.people.person(person).sockets {
+            turn.out.lane(*socket).extend_from_slice(&frame);
+        }
         self.pass_over(seat);
         self.membership.leave(seat);
+        self.tell(room, frame, None);
         if self.membership.members(room) == 0 {
             self.hush(room);
             self.rooms.emptied(room, turn.now);
@@ -290,16 +304,6 @@ impl Rooms {
             if is_last {
                 turn.out.effects.push(Effect::Pace(*socket, false));
             }
-        }
-    }
-
-    /// Gives `person` everything that was said in their rooms and has not gone round.
-    fn bring_up_to_date(&mut self, person: PersonId, turn: &mut Turn<'_>) {
-        let mut next = self.first_seat(person);
-        while let Some(seat) = next {
-            let last = self.rooms.room(self.membership.room(seat)).log.last();
-            self.deliver(seat, last, turn);
-            next = self.membership.next_of_person(seat);
         }
     }
 
@@ -339,12 +343,10 @@ pub(super) fn check_identity(user_id: &str, username: &str) -> Result<(), &'stat
     if username.chars().count() > limits::USERNAME_CHARS_MAX {
         return Err("username may have at most 32 characters");
     }
-    if user_id
-        .chars()
-        .chain(username.chars())
-        .any(char::is_control)
-    {
-        return Err("user_id and username may not have control characters");
+    // U+FFFD stands for what could not be decoded.
+    let is_odd = |char: char| char.is_control() || char == '\u{fffd}';
+    if user_id.chars().chain(username.chars()).any(is_odd) {
+        return Err("user_id and username must be UTF-8 without control characters");
     }
     Ok(())
 }

@@ -105,6 +105,12 @@ impl Rooms {
             || self.backlog_bytes > limits::BACKLOG_BYTES_MAX
     }
 
+    /// Whether so much waits that people have to wait with joining, too.
+    pub(super) fn is_overrun(&self, room: RoomId) -> bool {
+        self.rooms.room(room).log.bytes > limits::ROOM_BACKLOG_BYTES_MAX
+            || self.backlog_bytes > limits::BACKLOG_BYTES_MAX
+    }
+
     /// Goes round in every room where something was said, as far as this turn's budget goes.
     pub(super) fn go_round(&mut self, turn: &mut Turn<'_>) {
         let mut budget = self.settings.deliveries_per_turn;
@@ -188,6 +194,15 @@ impl Rooms {
             cost += 1 + bytes / limits::DELIVERY_BYTES;
         }
         cost.max(1)
+    }
+
+    /// Gives whoever sits at `seat` at once what has not gone round, unless that is too much for a lane.
+    pub(super) fn bring_up_to_date(&mut self, seat: SeatId, turn: &mut Turn<'_>) {
+        let log = &self.rooms.room(self.membership.room(seat)).log;
+        if log.bytes <= limits::JOIN_HISTORY_BYTES {
+            let last = log.last;
+            self.deliver(seat, last, turn);
+        }
     }
 
     /// Whoever sits at `seat` is about to leave it: the round goes on with the next.

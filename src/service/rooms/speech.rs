@@ -11,7 +11,7 @@ use crate::limits;
 use crate::wire::frame::{self, Kind};
 
 /// After how long somebody may try again where too much is said, in microseconds.
-const BEHIND_US: u64 = 500_000;
+pub(super) const BEHIND_US: u64 = 500_000;
 
 impl Rooms {
     /// `text`: to a room or to a person.
