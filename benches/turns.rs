@@ -31,6 +31,7 @@ impl World {
         settings.stranger.message_rate = plenty;
         settings.stranger.skip_rate = plenty;
         settings.stranger.rematch_after_ms = 0;
+        settings.rooms.message_rate = plenty;
         let connections = conn::Settings {
             frame_rate: plenty,
             ..conn::Settings::default()
@@ -70,6 +71,10 @@ impl World {
     }
 
     fn open(&mut self, index: u32) -> ConnId {
+        self.open_with(index, UPGRADE)
+    }
+
+    fn open_with(&mut self, index: u32, request: &[u8]) -> ConnId {
         let id = ConnId::new(index, 1);
         let mut turn = Turn {
             now: self.now,
@@ -78,7 +83,7 @@ impl World {
         };
         self.server
             .accepted(id, Ipv4Addr::LOCALHOST.into(), &mut turn);
-        self.turn(id, UPGRADE);
+        self.turn(id, request);
         id
     }
 
@@ -166,5 +171,45 @@ fn life(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, relay, life);
+fn fan_out(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fan-out");
+    let text = "x".repeat(32);
+    let say = frame(&format!(
+        r#"{{"type":"text","content":"{text}","room":"general"}}"#
+    ));
+    let join = frame(r#"{"type":"join_room","content":"general"}"#);
+    for members in [10, 100, 1_000] {
+        let mut world = World::new();
+        let people: Vec<ConnId> = (0..members)
+            .map(|index| {
+                let path = format!("/api/ws?user_id={index}&username={index}");
+                let request = String::from_utf8_lossy(UPGRADE).replace("/ws", &path);
+                let id = world.open_with(index, request.as_bytes());
+                world.turn(id, &join);
+                while world.server.next_due() == Some(0) {
+                    world.turn(id, b"");
+                }
+                id
+            })
+            .collect();
+        let before = (world.stats.room_messages, world.stats.room_deliveries);
+        let mut next = 0;
+        group.throughput(Throughput::Elements(u64::from(members)));
+        group.bench_function(BenchmarkId::new("32 bytes, members", members), |bencher| {
+            bencher.iter(|| {
+                next = (next + 1) % people.len();
+                world.turn(people[next], &say);
+                while world.server.next_due() == Some(0) {
+                    world.turn(people[next], b"");
+                }
+            });
+        });
+        let said = world.stats.room_messages - before.0;
+        let heard = world.stats.room_deliveries - before.1;
+        assert_eq!(heard, said * u64::from(members));
+        assert_eq!(world.stats.refusals(Refused::CommandRate), 0);
+    }
+}
+
+criterion_group!(benches, relay, life, fan_out);
 criterion_main!(benches);

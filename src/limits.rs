@@ -107,6 +107,53 @@ pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
 
+/// A person's own id in rooms, in Unicode code points.
+pub const USER_ID_CHARS_MAX: usize = 64;
+/// A person's name in rooms, in Unicode code points.
+pub const USERNAME_CHARS_MAX: usize = 32;
+/// A room's name, and its id, in Unicode code points.
+pub const ROOM_NAME_CHARS_MAX: usize = 64;
+/// Rooms at the same time.
+pub const ROOMS_MAX: usize = 10_000;
+/// Rooms that one person may be in.
+pub const ROOMS_PER_PERSON_MAX: usize = 64;
+/// Sockets of one person.
+pub const SOCKETS_PER_PERSON_MAX: usize = 16;
+/// How long a room may be empty, in milliseconds.
+pub const ROOM_EMPTY_MS: u64 = 3_600_000;
+/// Rooms joined and left a second by one person.
+pub const MOVES_PER_SECOND: f64 = 5.0;
+/// Rooms joined and left at once.
+pub const MOVES_BURST: u32 = 128;
+/// Messages kept for each room.
+pub const HISTORY_MESSAGES: usize = 200;
+/// What is kept for all rooms together, in bytes; above that a room that speaks forgets its oldest messages.
+pub const HISTORY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// What of a room's history somebody who joins is sent, in bytes.
+pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
+/// What of a room one round of it brings to each member, in bytes.
+pub const ROUND_BYTES: usize = 32 * 1024;
+/// Sockets that rooms may write to in one turn.
+pub const DELIVERIES_PER_TURN: usize = 256;
+/// What counts as one more delivery to the same socket, in bytes.
+pub const DELIVERY_BYTES: usize = 4 * 1024;
+/// What may wait to go round in one room, in bytes, before people have to wait with saying more.
+pub const ROOM_BACKLOG_BYTES: usize = 1024 * 1024;
+/// What may wait to go round in all rooms together, in bytes.
+pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Direct messages kept for one absent person.
+pub const LETTERS_MAX: usize = 100;
+/// How long they are kept, and absent people remembered, in milliseconds.
+pub const LETTER_MS: u64 = 86_400_000;
+/// What is kept for all absent people together, in bytes.
+pub const LETTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Absent people that are remembered.
+pub const ABSENT_MAX: usize = 20_000;
+/// The largest list that one HTTP response brings, in bytes.
+pub const LISTING_BYTES_MAX: usize = 160 * 1024;
+/// Messages in one page of a room's history, unless fewer are asked for.
+pub const PAGE_MESSAGES: usize = 50;
+
 /// Addresses whose use is remembered.
 pub const ADDRESSES_MAX: usize = 100_000;
 /// Letters from other threads that may wait for the loop.
@@ -123,4 +170,8 @@ const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
 const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);
+// Whoever joins a room has less queued than the high-water mark, and is sent its history at once.
+const _: () = assert!(QUEUE_HIGH_BYTES + JOIN_HISTORY_BYTES + ROUND_BYTES < QUEUE_MAX_BYTES);
+const _: () = assert!(LISTING_BYTES_MAX + QUEUE_HIGH_BYTES < QUEUE_MAX_BYTES);
+const _: () = assert!(MESSAGE_BYTES_MAX as usize <= JOIN_HISTORY_BYTES);
 const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 < MESSAGE_BYTES_MAX as usize);

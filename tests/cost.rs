@@ -12,6 +12,7 @@ use passerby::kernel::id::ConnId;
 use passerby::kernel::outbox::Outbox;
 use passerby::kernel::stats::Stats;
 use passerby::kernel::time::Now;
+use passerby::limits;
 use passerby::net::Reactor;
 use passerby::service::stranger::Stranger;
 
@@ -51,6 +52,7 @@ impl World {
     fn new() -> Self {
         let mut settings = Settings::default();
         settings.stranger.message_rate = Rate::UNLIMITED;
+        settings.rooms.create_on_join = true;
         Self {
             server: Server::new(App::new(settings, [7; 32]), conn::Settings::default()),
             out: Outbox::default(),
@@ -160,4 +162,75 @@ fn state_fits_its_budget() {
         total <= 320,
         "{total} bytes: {conn} connection, {client} client, {socket} socket, {lane} lane"
     );
+}
+
+/// So many people, connected to the rooms.
+fn crowd(world: &mut World, people: u32) -> Vec<ConnId> {
+    (0..people)
+        .map(|index| {
+            let id = ConnId::new(index, index + 1);
+            world.turn(|server, turn| server.accepted(id, Ipv4Addr::LOCALHOST.into(), turn));
+            let path = format!("/api/ws?user_id={index}&username={index}");
+            let request = String::from_utf8_lossy(UPGRADE).replace("/ws", &path);
+            world.say(id, request.as_bytes());
+            id
+        })
+        .collect()
+}
+
+/// Has everybody join a room, and lets it go round.
+fn join(world: &mut World, crowd: &[ConnId], room: &str) {
+    let join = frame(&format!(r#"{{"type":"join_room","content":"{room}"}}"#));
+    for id in crowd {
+        world.say(*id, &join);
+    }
+    settle(world);
+}
+
+/// Goes on until nothing is left to go round; how many turns that took.
+fn settle(world: &mut World) -> usize {
+    let mut turns = 0;
+    while world.server.next_due() == Some(0) {
+        world.turn(|_, _| {});
+        turns += 1;
+    }
+    turns
+}
+
+#[test]
+fn a_member_costs_at_most_64_bytes() {
+    const CROWD: u32 = 1_000;
+    let mut world = World::new();
+    let crowd = crowd(&mut world, CROWD);
+    // The buffers that everybody shares are there after the first room.
+    join(&mut world, &crowd, "general");
+    let before = BYTES.get();
+    join(&mut world, &crowd, "tea");
+    assert_eq!(world.server.app.rooms.members(), 2 * CROWD as usize);
+    let each = (BYTES.get() - before) as f64 / f64::from(CROWD);
+    assert!(each <= 64.0, "{each} bytes for each member");
+}
+
+#[test]
+fn a_large_room_goes_round_in_small_turns() {
+    const CROWD: u32 = 2_000;
+    let mut world = World::new();
+    let crowd = crowd(&mut world, CROWD);
+    join(&mut world, &crowd, "general");
+    let text = frame(r#"{"type":"text","content":"hello","room":"general"}"#);
+    let before = world.stats.room_deliveries;
+    let mut last = before;
+    let mut largest = 0;
+    world.say(crowd[0], &text);
+    loop {
+        largest = largest.max(world.stats.room_deliveries - last);
+        last = world.stats.room_deliveries;
+        if world.server.next_due() != Some(0) {
+            break;
+        }
+        world.turn(|_, _| {});
+    }
+    assert_eq!(last - before, u64::from(CROWD));
+    let budget = limits::DELIVERIES_PER_TURN as u64;
+    assert!(largest <= budget, "{largest} deliveries in one turn");
 }

@@ -8,7 +8,7 @@ use crate::{
     compare::Compare,
     fleet::address::SOURCES_MAX,
     outcome::Bounds,
-    scenario::{Burst, Churn, Connect, Flood, Idle, Mixed, Open, Relay, Scenario},
+    scenario::{Burst, Churn, Connect, Flood, Idle, Mixed, Open, Relay, Rooms, Scenario},
     serve::floor::Mode,
     session::Setting,
 };
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Flood(With<Flood>),
     /// The realistic day for long, watching for leaks
     Soak(With<Mixed>),
+    /// What one says in a room, many hear
+    Rooms(With<Rooms>),
     /// Passerby beside the floor and the baseline, in rounds
     Compare(Compare),
     /// The floor of `compare`
@@ -144,6 +146,7 @@ impl From<Command> for Job {
             Command::Mixed(with) => Self::Scenario(Scenario::Mixed(with.scenario), with.load),
             Command::Flood(with) => Self::Scenario(Scenario::Flood(with.scenario), with.load),
             Command::Soak(with) => Self::Scenario(Scenario::Soak(with.scenario), with.load),
+            Command::Rooms(with) => Self::Scenario(Scenario::Rooms(with.scenario), with.load),
             Command::Compare(compare) => Self::Compare(compare),
             Command::ServeFloor { serve, mode } => Self::ServeFloor(serve.listen, mode),
             Command::ServeBaseline { serve, read_buffer } => {

@@ -1,13 +1,18 @@
 //! The program: every service, and which URL and which socket belongs to which.
 
+mod api;
 mod routes;
 
 use std::net::IpAddr;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 use crate::conn::{self, Admission, Application, Reply, Request, Turn};
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
+use crate::service::rooms::{self, Rooms};
 use crate::service::stranger::{Format, Opening, Stranger};
 use crate::service::{ops, stranger, web};
 use crate::wire::head::{Head, Method};
@@ -16,7 +21,7 @@ use crate::wire::origin::Allowed;
 use crate::wire::response::{Response, Status};
 use crate::wire::{query, upgrade};
 
-pub use routes::{Endpoint, ROUTES, Route};
+pub use routes::{Endpoint, ROUTES, Resource, Route};
 
 /// What an operator may set about the program.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +32,8 @@ pub struct Settings {
     pub opening: Opening,
     /// Strangers.
     pub stranger: stranger::Settings,
+    /// Rooms.
+    pub rooms: rooms::Settings,
 }
 
 /// Which service a WebSocket talks to.
@@ -34,6 +41,8 @@ pub struct Settings {
 pub enum Face {
     /// Anonymous pairs.
     Stranger,
+    /// Rooms and direct messages.
+    Rooms,
 }
 
 /// The program.
@@ -42,6 +51,8 @@ pub struct App {
     settings: Settings,
     /// The stranger chat.
     pub stranger: Stranger,
+    /// Rooms and direct messages.
+    pub rooms: Rooms,
     /// The files of the page.
     pub page: web::Page,
     draining: bool,
@@ -53,8 +64,16 @@ pub type Server = conn::Connections<App>;
 impl App {
     /// A program without people. Everything random follows from `seed`.
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        // Each service has a generator of its own: what one shows says nothing about what another hides.
+        let mut random = StdRng::from_seed(seed);
+        let mut fork = || {
+            let mut seed = [0; 32];
+            random.fill_bytes(&mut seed);
+            seed
+        };
         Self {
-            stranger: Stranger::new(settings.stranger.clone(), seed),
+            stranger: Stranger::new(settings.stranger.clone(), fork()),
+            rooms: Rooms::new(settings.rooms.clone(), fork()),
             settings,
             page: web::Page::default(),
             draining: false,
@@ -64,11 +83,14 @@ impl App {
     fn respond(&mut self, endpoint: Endpoint, head: &Head<'_>, turn: &Turn<'_>) -> Response {
         match endpoint {
             Endpoint::Asset(asset) => self.page.respond(asset, head),
+            Endpoint::Manual(manual) => manual.response(),
             Endpoint::Health => ops::health(),
             Endpoint::Readiness => ops::readiness(self.draining),
             Endpoint::Metrics => ops::metrics(turn.stats, self.gauges(turn)),
             // Sockets are opened, not responded to.
-            Endpoint::Stranger => Response::refusal(Status::BAD_REQUEST),
+            Endpoint::Stranger | Endpoint::Rooms | Endpoint::Api(_) => {
+                Response::refusal(Status::BAD_REQUEST)
+            }
         }
     }
 
@@ -81,6 +103,9 @@ impl App {
                 .map(|mode| (mode.label(), self.stranger.census(*mode)))
                 .collect(),
             queued_bytes: turn.out.queued_total(),
+            people: self.rooms.people(),
+            rooms: self.rooms.rooms(),
+            room_members: self.rooms.members(),
         }
     }
 
@@ -89,10 +114,7 @@ impl App {
         let head = request.head;
         let key = upgrade::check(head)?;
         self.check_origin(request)?;
-        if self.draining {
-            let response = Response::error(Status::UNAVAILABLE, "the server is restarting");
-            return Err((response.with_retry_after_ms(5_000), Refused::Draining));
-        }
+        self.check_draining()?;
         // There are no accounts yet, so no token can be a good one.
         if query::value(head.query, "token").is_some() || brings_bearer(head) {
             let response = Response::error(Status::UNAUTHORIZED, "invalid or expired token")
@@ -107,28 +129,17 @@ impl App {
         Ok(key)
     }
 
-    /// Refuses a socket that a foreign page opens (cross-site WebSocket hijacking).
-    fn check_origin(&self, request: &Request<'_>) -> Result<(), (Response, Refused)> {
-        let head = request.head;
-        let mut origins = head.fields("origin");
-        let Some(origin) = origins.next() else {
-            return Ok(());
-        };
-        let is_admitted = origins.next().is_none()
-            && (self.settings.allowed_origins.admits(origin, head.host)
-                || is_local(request.client, request));
-        if is_admitted {
+    /// Refuses new conversations when the server is going away.
+    fn check_draining(&self) -> Result<(), (Response, Refused)> {
+        if !self.draining {
             return Ok(());
         }
-        let response = Response::error(Status::FORBIDDEN, "this origin is not allowed");
-        Err((response, Refused::Origin))
+        let response = Response::error(Status::UNAVAILABLE, "the server is restarting");
+        Err((response.with_retry_after_ms(5_000), Refused::Draining))
     }
-}
 
-impl Application for App {
-    type Face = Face;
-
-    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
+    /// Answers a request, or opens a socket.
+    fn answer<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
         let refuse = |(response, cause): (Response, Refused), turn: &mut Turn<'_>| {
             turn.stats.refused(cause);
             Reply::Respond(response)
@@ -163,13 +174,50 @@ impl Application for App {
                 Ok(key) => Reply::Open(Face::Stranger, key),
                 Err(refusal) => refuse(refusal, turn),
             },
+            Endpoint::Rooms => match self.open_rooms(request, turn) {
+                Ok(key) => Reply::Open(Face::Rooms, key),
+                Err(refusal) => refuse(refusal, turn),
+            },
+            Endpoint::Api(resource) => match self.serve(resource, route.path, request, turn) {
+                Ok(response) => Reply::Respond(response),
+                Err(refusal) => refuse(refusal, turn),
+            },
             endpoint => Reply::Respond(self.respond(endpoint, request.head, turn)),
+        }
+    }
+
+    /// Refuses a socket that a foreign page opens (cross-site WebSocket hijacking).
+    fn check_origin(&self, request: &Request<'_>) -> Result<(), (Response, Refused)> {
+        let head = request.head;
+        let mut origins = head.fields("origin");
+        let Some(origin) = origins.next() else {
+            return Ok(());
+        };
+        let is_admitted = origins.next().is_none()
+            && (self.settings.allowed_origins.admits(origin, head.host)
+                || is_local(request.client, request));
+        if is_admitted {
+            return Ok(());
+        }
+        let response = Response::error(Status::FORBIDDEN, "this origin is not allowed");
+        Err((response, Refused::Origin))
+    }
+}
+
+impl Application for App {
+    type Face = Face;
+
+    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
+        match self.answer(request, turn) {
+            Reply::Respond(response) => Reply::Respond(self.shared(request, response)),
+            open => open,
         }
     }
 
     fn opened(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
         match face {
             Face::Stranger => self.stranger.opened(conn, turn),
+            Face::Rooms => self.rooms.opened(conn, turn),
         }
     }
 
@@ -177,25 +225,29 @@ impl Application for App {
     fn said(&mut self, conn: ConnId, face: Face, message: Message<'_>, turn: &mut Turn<'_>) {
         match (face, message) {
             (Face::Stranger, Message::Text(text)) => self.stranger.said(conn, text, turn),
-            (Face::Stranger, _) => debug_assert!(false, "only text is asked for"),
+            (Face::Rooms, Message::Text(text)) => self.rooms.said(conn, text, turn),
+            (Face::Stranger | Face::Rooms, _) => debug_assert!(false, "only text is asked for"),
         }
     }
 
     fn drained(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
         match face {
             Face::Stranger => self.stranger.drained(conn, turn),
+            Face::Rooms => self.rooms.drained(conn, turn),
         }
     }
 
     fn closed(&mut self, conn: ConnId, face: Face, cause: CloseCause, turn: &mut Turn<'_>) {
         match face {
             Face::Stranger => self.stranger.closed(conn, cause, turn),
+            Face::Rooms => self.rooms.closed(conn, turn),
         }
     }
 
     fn dismissed(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
         match face {
             Face::Stranger => self.stranger.dismissed(conn, turn),
+            Face::Rooms => self.rooms.dismissed(conn, turn),
         }
     }
 
@@ -205,10 +257,12 @@ impl Application for App {
 
     fn elapsed(&mut self, turn: &mut Turn<'_>) {
         self.stranger.elapsed(turn);
+        self.rooms.elapsed(turn);
     }
 
     fn next_due(&self) -> Option<u64> {
-        self.stranger.next_due()
+        let dues = [self.stranger.next_due(), self.rooms.next_due()];
+        dues.into_iter().flatten().min()
     }
 }
 

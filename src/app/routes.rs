@@ -1,5 +1,8 @@
 //! The one URL table: every path the server knows.
 
+use std::borrow::Cow;
+
+use crate::service::manual::Manual;
 use crate::service::web::{ASSETS, Asset};
 use crate::wire::head::Method;
 use crate::wire::query;
@@ -11,6 +14,12 @@ pub enum Endpoint {
     Asset(&'static Asset),
     /// The socket of the stranger chat.
     Stranger,
+    /// The socket of the rooms.
+    Rooms,
+    /// What can be had of the rooms by plain requests.
+    Api(Resource),
+    /// A document about the server.
+    Manual(Manual),
     /// Is it alive?
     Health,
     /// Should people be sent here?
@@ -19,10 +28,23 @@ pub enum Endpoint {
     Metrics,
 }
 
+/// What the rooms have for plain requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// The rooms there are.
+    Rooms,
+    /// What was said in one of them.
+    RoomMessages,
+    /// Who is here.
+    Users,
+    /// Where to say something.
+    Messages,
+}
+
 /// A path and what answers there.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// The path, exactly.
+    /// The path, exactly; a segment in braces stands for any one segment.
     pub path: &'static str,
     /// The methods it takes, as the Allow field lists them.
     pub allow: &'static str,
@@ -36,6 +58,41 @@ pub const ROUTES: &[Route] = &[
         path: "/ws",
         allow: "GET, OPTIONS",
         endpoint: Endpoint::Stranger,
+    },
+    Route {
+        path: "/api/ws",
+        allow: "GET, OPTIONS",
+        endpoint: Endpoint::Rooms,
+    },
+    Route {
+        path: "/api/rooms",
+        allow: "GET, HEAD, POST, OPTIONS",
+        endpoint: Endpoint::Api(Resource::Rooms),
+    },
+    Route {
+        path: "/api/rooms/{id}/messages",
+        allow: READ,
+        endpoint: Endpoint::Api(Resource::RoomMessages),
+    },
+    Route {
+        path: "/api/users",
+        allow: READ,
+        endpoint: Endpoint::Api(Resource::Users),
+    },
+    Route {
+        path: "/api/messages",
+        allow: "POST, OPTIONS",
+        endpoint: Endpoint::Api(Resource::Messages),
+    },
+    Route {
+        path: "/openapi.yaml",
+        allow: READ,
+        endpoint: Endpoint::Manual(Manual::Routes),
+    },
+    Route {
+        path: "/asyncapi.yaml",
+        allow: READ,
+        endpoint: Endpoint::Manual(Manual::Messages),
     },
     Route {
         path: "/health",
@@ -73,23 +130,36 @@ impl Route {
     }
 }
 
-/// The route for a path as it was sent, which is percent-decoded once and then compared exactly.
+/// The route for a path as it was sent, whose segments are percent-decoded once and then compared exactly.
 pub(super) fn find(path: &str) -> Option<Route> {
-    let path = query::decode(path, false)?;
     ROUTES
         .iter()
-        .find(|route| route.path == path)
+        .find(|route| segment(route.path, path).is_some())
         .copied()
         .or_else(|| {
-            ASSETS
-                .iter()
-                .find(|asset| asset.path == path)
-                .map(|asset| Route {
-                    path: asset.path,
-                    allow: READ,
-                    endpoint: Endpoint::Asset(asset),
-                })
+            let path = query::decode(path, false)?;
+            let asset = ASSETS.iter().find(|asset| asset.path == path)?;
+            Some(Route {
+                path: asset.path,
+                allow: READ,
+                endpoint: Endpoint::Asset(asset),
+            })
         })
+}
+
+/// What `path` has where `pattern` has a segment in braces, or nothing if it has none; `None` if it does not match.
+pub(super) fn segment<'p>(pattern: &str, path: &'p str) -> Option<Cow<'p, str>> {
+    let mut found = Cow::Borrowed("");
+    let mut segments = path.split('/');
+    for wanted in pattern.split('/') {
+        let given = query::decode(segments.next()?, false)?;
+        if wanted.starts_with('{') {
+            found = given;
+        } else if given != wanted {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(found)
 }
 
 #[cfg(test)]
@@ -117,10 +187,27 @@ mod tests {
             "/passerby.js/",
             "/assets/",
             "/assets/../passerby.js",
+            "/api/rooms/a/b/messages",
+            "/api/rooms/messages",
+            "/api/rooms/%ff/messages",
+            "/api",
             "*",
             "",
         ] {
             assert!(find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_segment_may_be_an_id() {
+        let pattern = "/api/rooms/{id}/messages";
+        for (path, id) in [
+            ("/api/rooms/general/messages", Some("general")),
+            ("/api/rooms/a%2Fb%20c/messages", Some("a/b c")),
+            ("/api/rooms//messages", Some("")),
+            ("/api/rooms/a/b/messages", None),
+        ] {
+            assert_eq!(segment(pattern, path).as_deref(), id, "{path}");
         }
     }
 }

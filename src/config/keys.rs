@@ -190,11 +190,7 @@ pub const KEYS: &[Key] = &[
         value: "BOOL",
         help: "Whether a bare /ws searches by itself [default: false]",
         set: |config, text| {
-            config.auto_match = match text {
-                "true" | "1" => true,
-                "false" | "0" => false,
-                _ => return Err(format!("'{text}' is neither true nor false")),
-            };
+            config.auto_match = flag(text)?;
             Ok(())
         },
         show: |config| json!(config.auto_match),
@@ -216,6 +212,17 @@ pub const KEYS: &[Key] = &[
             Format::Json => json!("json"),
             Format::Text => json!("text"),
         },
+    },
+    Key {
+        name: "rooms_create_on_join",
+        aliases: &["rooms.create_on_join"],
+        value: "BOOL",
+        help: "Whether joining a room that is not there makes it [default: false]",
+        set: |config, text| {
+            config.rooms_create_on_join = flag(text)?;
+            Ok(())
+        },
+        show: |config| json!(config.rooms_create_on_join),
     },
     number!(
         "drain_ms",
@@ -245,6 +252,14 @@ fn number<N: Quantity>(text: &str) -> Result<N, String> {
         .ok()
         .filter(N::is_sound)
         .ok_or_else(|| format!("'{text}' is not a number that fits here"))
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(format!("'{text}' is neither true nor false")),
+    }
 }
 
 fn list<T: FromStr<Err = String>>(text: &str) -> Result<Vec<T>, String> {

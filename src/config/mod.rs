@@ -51,6 +51,7 @@ pub struct Config {
     pub rematch_after_ms: u64,
     pub auto_match: bool,
     pub stranger_format: Format,
+    pub rooms_create_on_join: bool,
     pub drain_ms: u64,
 }
 
@@ -73,6 +74,7 @@ impl Default for Config {
             rematch_after_ms: 3_000,
             auto_match: false,
             stranger_format: Format::Json,
+            rooms_create_on_join: false,
             drain_ms: 10_000,
         }
     }
@@ -118,6 +120,11 @@ impl Config {
                 skip_rate: self.skip.rate(),
                 widen_after_ms: self.widen_after_ms,
                 rematch_after_ms: self.rematch_after_ms,
+            },
+            rooms: service::rooms::Settings {
+                message_rate: self.message.rate(),
+                create_on_join: self.rooms_create_on_join,
+                ..service::rooms::Settings::default()
             },
         }
     }

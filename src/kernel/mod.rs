@@ -6,9 +6,12 @@
 pub mod addresses;
 pub mod bucket;
 pub mod effect;
+pub mod history;
 pub mod id;
 pub mod lobby;
+pub mod membership;
 pub mod names;
+pub mod order;
 pub mod outbox;
 pub mod recent;
 pub mod stats;

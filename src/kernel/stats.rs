@@ -142,6 +142,12 @@ pub struct Stats {
     pub messages_in: u64,
     /// Chat messages relayed to a partner.
     pub messages_relayed: u64,
+    /// Messages said in rooms.
+    pub room_messages: u64,
+    /// Frames that rooms gave to sockets.
+    pub room_deliveries: u64,
+    /// Messages from one person to another.
+    pub direct_messages: u64,
     /// Pairs made.
     pub pairs_made: u64,
     /// Times that accepting had to rest for want of descriptors.
@@ -168,6 +174,9 @@ impl Default for Stats {
             requests: 0,
             messages_in: 0,
             messages_relayed: 0,
+            room_messages: 0,
+            room_deliveries: 0,
+            direct_messages: 0,
             pairs_made: 0,
             accept_rests: 0,
             panics: 0,

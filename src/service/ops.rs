@@ -38,6 +38,12 @@ pub struct Gauges {
     pub census: Vec<(&'static str, Census)>,
     /// Bytes that wait to be written.
     pub queued_bytes: usize,
+    /// People connected to the rooms, with however many sockets.
+    pub people: usize,
+    /// Rooms there are.
+    pub rooms: usize,
+    /// Members of all rooms together.
+    pub room_members: usize,
 }
 
 /// `/metrics`: everything there is to count, in the OpenMetrics text format.
@@ -100,6 +106,13 @@ impl Snapshot {
                 "Bytes that wait to be written",
                 gauges.queued_bytes,
             ),
+            ("people", "People connected to the rooms", gauges.people),
+            ("rooms", "Rooms there are", gauges.rooms),
+            (
+                "room_members",
+                "Members of all rooms together",
+                gauges.room_members,
+            ),
         ] {
             let gauge = ConstGauge::new(value as u64);
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
@@ -130,6 +143,21 @@ impl Snapshot {
                 "messages_relayed",
                 "Chat messages passed on to a partner",
                 stats.messages_relayed,
+            ),
+            (
+                "room_messages",
+                "Messages said in rooms",
+                stats.room_messages,
+            ),
+            (
+                "room_deliveries",
+                "Messages that rooms gave to sockets",
+                stats.room_deliveries,
+            ),
+            (
+                "direct_messages",
+                "Messages from one person to another",
+                stats.direct_messages,
             ),
             ("pairs_made", "Pairs made", stats.pairs_made),
             (

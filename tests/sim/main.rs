@@ -4,6 +4,7 @@
 //! and vanish, while bytes move in pieces of any size. After every step the invariants must hold. A failure
 //! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
 
+mod guest;
 mod person;
 mod world;
 
@@ -28,7 +29,7 @@ fn every_history_keeps_the_invariants() {
     let mut closes = 0;
     let mut pauses = 0;
     for seed in seeds {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, false);
         for step in 0..STEPS {
             let done = world.step();
             done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
@@ -57,9 +58,42 @@ fn every_history_keeps_the_invariants() {
 }
 
 #[test]
+fn every_history_of_rooms_keeps_the_invariants() {
+    let first = number("SIM_SEED");
+    let seeds = match first {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let (mut said, mut delivered, mut direct) = (0, 0, 0);
+    let mut slow = 0;
+    for seed in seeds {
+        let mut world = World::new(seed, true);
+        for step in 0..STEPS {
+            let done = world.step();
+            done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
+        }
+        let stats = world
+            .end()
+            .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
+        said += stats.room_messages;
+        delivered += stats.room_deliveries;
+        direct += stats.direct_messages;
+        slow += stats.closes(passerby::kernel::stats::CloseCause::TooSlow);
+        assert_eq!(stats.panics, 0);
+    }
+    if first.is_none() {
+        assert!(
+            said > 1_000 && delivered > said && direct > 300,
+            "{said} said, {delivered} delivered, {direct} direct"
+        );
+        assert!(slow > 0, "nobody was ever too slow");
+    }
+}
+
+#[test]
 fn a_seed_is_a_history() {
     let run = |seed| {
-        let mut world = World::new(seed);
+        let mut world = World::new(seed, false);
         for _ in 0..STEPS {
             world.step().expect("sound");
         }

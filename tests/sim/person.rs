@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
+use crate::guest::Guest;
+
 /// What a person believes about their conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
@@ -27,6 +29,8 @@ pub struct Person {
     /// Whether the server has said goodbye.
     pub dismissed: bool,
     upgraded: bool,
+    /// What this person is in rooms, if that is where they are.
+    pub guest: Option<Guest>,
     inbox: VecDeque<u8>,
 }
 
@@ -41,6 +45,7 @@ impl Person {
             said: 0,
             dismissed: false,
             upgraded: false,
+            guest: None,
             inbox: VecDeque::new(),
         }
     }
@@ -72,6 +77,11 @@ impl Person {
             };
             if all.starts_with(b"HTTP/1.1 408 ") {
                 // The world was too slow to carry the request.
+                self.dismissed = true;
+                return Ok(());
+            }
+            if self.guest.is_some() && all.starts_with(b"HTTP/1.1 409 ") {
+                // Somebody of that name is here.
                 self.dismissed = true;
                 return Ok(());
             }
@@ -126,6 +136,9 @@ impl Person {
     }
 
     fn conclude(&mut self, event: &Value) -> Result<(), String> {
+        if let Some(guest) = &mut self.guest {
+            return guest.conclude(event);
+        }
         let field = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
         let here = |state: &State| match state {
             State::Paired(pair) if *pair == field("pairId") => Ok(()),

@@ -1,6 +1,6 @@
 //! The simulated world: what the loop and the kernel do, without either.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::Ipv4Addr;
 
 use passerby::app::{App, Server, Settings};
@@ -13,7 +13,9 @@ use passerby::kernel::stats::{CloseCause, Stats};
 use passerby::kernel::time::Now;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::json;
 
+use crate::guest::{Guest, ROOMS, command};
 use crate::person::{Person, State, frame};
 
 /// Most worlds are small, so that people meet often.
@@ -47,6 +49,7 @@ pub struct World {
     free: Vec<u32>,
     born: u32,
     people_max: usize,
+    rooms: bool,
     /// What everybody who has gone had heard, by name.
     gone: Vec<Person>,
     trace: Vec<String>,
@@ -55,13 +58,18 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64) -> Self {
+    /// A world of strangers, or one in which most people are in rooms.
+    pub fn new(seed: u64, rooms: bool) -> Self {
         let mut settings = Settings::default();
         if seed % 2 == 1 {
             // Without limits, so that queues fill.
             settings.stranger.message_rate = Rate::UNLIMITED;
             settings.stranger.skip_rate = Rate::UNLIMITED;
+            settings.rooms.message_rate = Rate::UNLIMITED;
         }
+        settings.rooms.create_on_join = true;
+        // Rooms that are large for such a budget go round in several turns.
+        settings.rooms.deliveries_per_turn = [1, 2, 5, 512][seed as usize % 4];
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let connections = conn::Settings {
@@ -86,6 +94,7 @@ impl World {
             free: (0..20).rev().collect(),
             born: 0,
             people_max: PEOPLE_MAX[seed as usize / 2 % 4],
+            rooms,
             gone: Vec::new(),
             trace: Vec::new(),
             pauses: 0,
@@ -164,14 +173,24 @@ impl World {
         self.born += 1;
         let id = ConnId::new(index, self.born);
         let window = [200, 3_000, 100_000][self.random.random_range(0..3)];
+        let mut person = Person::new(self.born as usize);
         let mut upstream = VecDeque::from(Person::knock());
-        if self.random.random_bool(0.3) {
+        if self.rooms && self.random.random_bool(0.9) {
+            let guest = self.invite();
+            upstream = VecDeque::from(guest.knock());
+            person.guest = Some(guest);
+            if self.random.random_bool(0.7) {
+                upstream.extend(command(
+                    &json!({ "type": "join_room", "content": "general" }),
+                ));
+            }
+        } else if self.random.random_bool(0.3) {
             // Frames in the same packet as the handshake.
             upstream.extend(frame(0x81, br#"{"type":"findMatch"}"#));
         }
         self.wires.push(Wire {
             id,
-            person: Person::new(self.born as usize),
+            person,
             upstream,
             downstream: VecDeque::new(),
             window,
@@ -202,6 +221,9 @@ impl World {
         } else {
             3
         };
+        if self.wires[at].person.guest.is_some() {
+            return self.act_in_rooms(at, roll, padding);
+        }
         let person = &mut self.wires[at].person;
         let command = |text: &str| frame(0x81, text.as_bytes());
         let bytes = match roll {
@@ -228,6 +250,50 @@ impl World {
             _ => person.say(padding),
         };
         self.trace.push(format!("{} acts {roll}", person.name));
+        self.wires[at].upstream.extend(bytes);
+    }
+
+    /// A socket in rooms: of somebody new, of somebody who was here before, or a further one.
+    fn invite(&mut self) -> Guest {
+        let number = self.random.random_range(0..6);
+        let id = format!("guest{number}");
+        let mut token = None;
+        for wire in &mut self.wires {
+            if let Some(guest) = wire.person.guest.as_mut().filter(|guest| guest.id == id) {
+                guest.is_tab = true;
+                token = token.or(guest.token.clone());
+            }
+        }
+        Guest::new(id, token)
+    }
+
+    /// Somebody in rooms does something.
+    fn act_in_rooms(&mut self, at: usize, roll: u32, padding: usize) {
+        let room = ROOMS[self.random.random_range(0..ROOMS.len())];
+        let other = format!("guest{}", self.random.random_range(0..7));
+        let name = self.wires[at].person.name;
+        let Some(guest) = self.wires[at].person.guest.as_mut() else {
+            return;
+        };
+        let bytes = match roll {
+            0..22 => command(&json!({ "type": "join_room", "content": room })),
+            22..24 => command(&json!({ "type": "join_room", "content": room, "exclusive": true })),
+            24..30 => command(&json!({ "type": "leave_room", "content": room })),
+            30..34 => command(&json!({ "type": "typing", "room": room })),
+            34..36 => command(&json!({ "type": "typing", "recipient": other })),
+            36..42 => guest.whisper(&other, padding),
+            42..43 => frame(0x81, b"not json"),
+            43..44 => frame(0x88, &[0x03, 0xe8]),
+            44..45 => (0..150)
+                .flat_map(|_| guest.whisper(&other, 1_000))
+                .collect(),
+            45..48 => (0..80).flat_map(|_| guest.say(room, name, 1_900)).collect(),
+            48..54 => (0..12)
+                .flat_map(|_| guest.say(room, name, padding))
+                .collect(),
+            _ => guest.say(room, name, padding),
+        };
+        self.trace.push(format!("{name} acts {roll} in {room}"));
         self.wires[at].upstream.extend(bytes);
     }
 
@@ -371,6 +437,12 @@ impl World {
     /// What the loop does at the end of a turn.
     fn settle(&mut self) {
         let mut dirty = Vec::new();
+        let mut turn = Turn {
+            now: self.now,
+            out: &mut self.out,
+            stats: &mut self.stats,
+        };
+        self.server.elapsed(&mut turn);
         loop {
             let mut turn = Turn {
                 now: self.now,
@@ -480,11 +552,18 @@ impl World {
                 self.wires.len()
             ));
         }
-        self.server.app.stranger.audit(&open)
+        let is_guest = |id: &ConnId| {
+            self.at(*id)
+                .is_some_and(|at| self.wires[at].person.guest.is_some())
+        };
+        let (guests, strangers): (Vec<_>, Vec<_>) = open.into_iter().partition(is_guest);
+        self.server.app.rooms.audit(&guests)?;
+        self.server.app.stranger.audit(&strangers)
     }
 
     /// What must hold about all that was said, once everything has arrived.
     fn check_books(&self) -> Result<(), String> {
+        self.check_rooms()?;
         let everybody = || self.wires.iter().map(|wire| &wire.person).chain(&self.gone);
         let mut members: HashMap<&str, Vec<&Person>> = HashMap::new();
         for person in everybody() {
@@ -538,6 +617,61 @@ impl World {
                     .any(|person| person.heard.iter().any(|(_, heard)| heard == text));
                 if is_certain && !is_heard {
                     return Err(format!("{text} was receipted but heard by nobody"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// What must hold about all that was said in rooms: everybody heard the same in the same order, without
+    /// a gap between the first and the last thing they heard.
+    fn check_rooms(&self) -> Result<(), String> {
+        let guests = || {
+            let people = self.wires.iter().map(|wire| &wire.person);
+            people
+                .chain(&self.gone)
+                .filter_map(|person| person.guest.as_ref())
+        };
+        let mut said: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        let mut texts: HashMap<&str, &str> = HashMap::new();
+        for guest in guests() {
+            for stay in guest.all_stays() {
+                let room = said.entry(&stay.room).or_default();
+                room.extend(stay.heard.iter().map(String::as_str));
+            }
+            for (id, text) in &guest.texts {
+                if texts.insert(id, text).is_some_and(|other| other != text) {
+                    return Err(format!("{id} has two texts"));
+                }
+            }
+        }
+        for guest in guests().filter(|guest| guest.is_in_order()) {
+            for stay in guest.all_stays() {
+                let (Some(first), Some(last)) = (stay.heard.first(), stay.heard.last()) else {
+                    continue;
+                };
+                let span = said[stay.room.as_str()].range(first.as_str()..=last.as_str());
+                if !span.copied().eq(stay.heard.iter().map(String::as_str)) {
+                    return Err(format!("{} missed something in {}", guest.id, stay.room));
+                }
+            }
+        }
+        // What one person said arrives in the order in which they said it.
+        for (room, ids) in &said {
+            let mut latest: HashMap<&str, usize> = HashMap::new();
+            for id in ids {
+                let mut parts = texts[id].split(':');
+                let (Some(name), Some(number)) = (parts.next(), parts.next()) else {
+                    return Err(format!("nobody said {}", texts[id]));
+                };
+                let number = number.parse().map_err(|_| "that is no number")?;
+                if latest
+                    .insert(name, number)
+                    .is_some_and(|last| last >= number)
+                {
+                    return Err(format!("{name} was heard out of order in {room}"));
                 }
             }
         }

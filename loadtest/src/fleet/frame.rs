@@ -39,6 +39,10 @@ pub(crate) enum Word {
     Left,
     Typing,
     Error,
+    /// Something said in a room.
+    Text,
+    /// Somebody joined a room.
+    Join,
     Other,
 }
 
@@ -159,6 +163,10 @@ fn word(json: &[u8]) -> Word {
         Word::Typing
     } else if starts(b"error") {
         Word::Error
+    } else if starts(b"text") {
+        Word::Text
+    } else if starts(b"join") {
+        Word::Join
     } else {
         Word::Other
     }

@@ -160,6 +160,8 @@ impl Fleet {
                     self.fault(kind);
                 }
             }
+            Word::Text => play.said(self, who),
+            Word::Join => play.entered(self, who),
             Word::Typing | Word::Other => {}
         }
     }

@@ -43,6 +43,10 @@ pub(crate) trait Play {
     fn received(&mut self, _fleet: &mut Fleet, _who: Who, _took_ns: u64) {}
     /// `strangerLeft` arrived.
     fn left(&mut self, _fleet: &mut Fleet, _who: Who) {}
+    /// Somebody joined a room that the client is in.
+    fn entered(&mut self, _fleet: &mut Fleet, _who: Who) {}
+    /// Something was said in a room that the client is in.
+    fn said(&mut self, _fleet: &mut Fleet, _who: Who) {}
     /// The connection is at its end, and the slot about to be free. `wanted` when the client had said goodbye.
     fn ending(&mut self, _fleet: &mut Fleet, _who: Who, _wanted: bool) {}
     /// Runs once per turn; answers how long the fleet may sleep.
@@ -96,7 +100,8 @@ pub(crate) struct Fleet {
     origin: Instant,
     now_ns: u64,
     target: SocketAddr,
-    upgrade: Vec<u8>,
+    /// Where to; `{n}` stands for the client's own number.
+    path: String,
     sources: Sources,
     dialled: u32,
     open: u32,
@@ -119,7 +124,7 @@ impl Fleet {
             origin: Instant::now(),
             now_ns: 0,
             target,
-            upgrade: speech::upgrade(target, path),
+            path: path.to_owned(),
             sources: Sources(sources),
             dialled: 0,
             open: 0,
@@ -179,7 +184,7 @@ impl Fleet {
         match begun {
             Ok(mut stream) => {
                 // On loopback the connection is usually there by now; if not, its event will tell.
-                let asked = stream.write(&self.upgrade).is_ok();
+                let asked = stream.write(&self.upgrade(who)).is_ok();
                 let client = &mut self.clients[who as usize];
                 client.stream = Some(stream);
                 client.phase = if asked {
@@ -196,6 +201,10 @@ impl Fleet {
                 None
             }
         }
+    }
+
+    fn upgrade(&self, who: Who) -> Vec<u8> {
+        speech::upgrade(self.target, &self.path.replace("{n}", &who.to_string()))
     }
 
     /// Writes `bytes`, keeping what does not fit for later.
@@ -291,9 +300,7 @@ impl Fleet {
         match stream.take_error() {
             Ok(None) if stream.peer_addr().is_ok() => {
                 client.phase = Phase::Upgrading;
-                let upgrade = mem::take(&mut self.upgrade);
-                self.say(who, &upgrade);
-                self.upgrade = upgrade;
+                self.say(who, &self.upgrade(who));
             }
             Ok(None) => {}
             Ok(Some(error)) | Err(error) => {

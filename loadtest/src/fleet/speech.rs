@@ -33,19 +33,40 @@ pub(crate) fn typing() -> Vec<u8> {
     masked(TEXT, br#"{"type":"typing"}"#)
 }
 
+/// Asks for a room.
+pub(crate) fn join(room: &str) -> Vec<u8> {
+    masked(
+        TEXT,
+        format!(r#"{{"type":"join_room","content":"{room}"}}"#).as_bytes(),
+    )
+}
+
+/// Says something of `size` bytes in a room.
+pub(crate) fn room_message(room: &str, size: usize) -> Vec<u8> {
+    let text = text(size);
+    masked(
+        TEXT,
+        format!(r#"{{"type":"text","content":"{text}","room":"{room}"}}"#).as_bytes(),
+    )
+}
+
 /// A message whose text is `size` bytes long.
 pub(crate) fn message(size: usize) -> Vec<u8> {
-    const WORDS: &[u8] = b"hello stranger how is the weather where you are ";
-    let text: String = WORDS
-        .iter()
-        .cycle()
-        .take(size)
-        .map(|byte| char::from(*byte))
-        .collect();
+    let text = text(size);
     masked(
         TEXT,
         format!(r#"{{"type":"sendMessage","text":"{text}"}}"#).as_bytes(),
     )
+}
+
+fn text(size: usize) -> String {
+    const WORDS: &[u8] = b"hello stranger how is the weather where you are ";
+    WORDS
+        .iter()
+        .cycle()
+        .take(size)
+        .map(|byte| char::from(*byte))
+        .collect()
 }
 
 /// A normal closure.

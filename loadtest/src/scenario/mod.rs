@@ -8,6 +8,7 @@ mod flooders;
 mod idle;
 mod mixed;
 mod open;
+mod rooms;
 
 use std::io;
 
@@ -15,7 +16,7 @@ use crate::{outcome::Outcome, session::Setting};
 
 pub(crate) use {
     churn::Churn, connect::Connect, exchange::Burst, exchange::Relay, flood::Flood, idle::Idle,
-    mixed::Mixed, open::Open,
+    mixed::Mixed, open::Open, rooms::Rooms,
 };
 
 /// Connections one process may hold, leaving some descriptors for itself.
@@ -33,6 +34,7 @@ pub(crate) enum Scenario {
     Mixed(Mixed),
     Flood(Flood),
     Soak(Mixed),
+    Rooms(Rooms),
 }
 
 /// Runs one scenario.
@@ -47,6 +49,7 @@ pub(crate) fn run(scenario: &Scenario, setting: &Setting) -> io::Result<Outcome>
         Scenario::Mixed(mixed) => mixed.run(setting, false),
         Scenario::Flood(flood) => flood.run(setting),
         Scenario::Soak(soak) => soak.run(setting, true),
+        Scenario::Rooms(rooms) => rooms.run(setting),
     }?;
     outcome.scenario = scenario.name().to_owned();
     outcome.options = scenario.options();
@@ -65,6 +68,7 @@ impl Scenario {
             Self::Mixed(_) => "mixed",
             Self::Flood(_) => "flood",
             Self::Soak(_) => "soak",
+            Self::Rooms(_) => "rooms",
         }
     }
 
@@ -83,6 +87,10 @@ impl Scenario {
             Self::Mixed(o) | Self::Soak(o) => {
                 format!("{} clients, pace {}, seed {}", o.clients, o.pace, o.seed)
             }
+            Self::Rooms(o) => format!(
+                "{} members in {} rooms, {} messages/s due, {} bytes",
+                o.members, o.rooms, o.rate, o.size
+            ),
             Self::Flood(o) => format!("{} normal clients, {} abusers", o.normals, o.abusers),
         }
     }

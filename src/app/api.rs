@@ -1,0 +1,95 @@
+//! What is served below `/api/`: the socket of the rooms, the plain requests, and whose pages may make them.
+
+use super::App;
+use super::routes::{self, Resource};
+use crate::conn::{Request, Turn};
+use crate::kernel::stats::Refused;
+use crate::service::rooms::Knock;
+use crate::wire::head::Method;
+use crate::wire::response::{Response, Status};
+use crate::wire::upgrade;
+
+impl App {
+    /// Opens a socket to the rooms, or says why not.
+    pub(super) fn open_rooms<'a>(
+        &mut self,
+        request: &Request<'a>,
+        turn: &mut Turn<'_>,
+    ) -> Result<&'a str, (Response, Refused)> {
+        let key = upgrade::check(request.head)?;
+        self.check_origin(request)?;
+        self.check_draining()?;
+        let admitted = self.rooms.admit(request.conn, request.head.query, turn);
+        admitted.map_err(|knock| match knock {
+            Knock::Malformed(message) => (
+                Response::error(Status::BAD_REQUEST, message),
+                Refused::BadRequest,
+            ),
+            Knock::Taken => {
+                let message =
+                    "this user_id is in use; bring its session token to open another socket";
+                (Response::error(Status::CONFLICT, message), Refused::Token)
+            }
+            Knock::TooMany => {
+                let response = Response::error(Status::TOO_MANY_REQUESTS, "too many sockets");
+                (
+                    response.with_retry_after_ms(5_000),
+                    Refused::AddressConnections,
+                )
+            }
+        })?;
+        Ok(key)
+    }
+
+    /// Answers a plain request.
+    pub(super) fn serve(
+        &mut self,
+        resource: Resource,
+        path: &str,
+        request: &Request<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Response, (Response, Refused)> {
+        let posts = request.head.method == Method::Post;
+        if posts {
+            // Reading is the browser's to allow; to act, a foreign page needs leave before.
+            self.check_origin(request)?;
+            self.check_draining()?;
+        }
+        Ok(match (resource, posts) {
+            (Resource::Rooms, false) => self.rooms.list_rooms(),
+            (Resource::Rooms, true) => self.rooms.create_room(request, turn),
+            (Resource::RoomMessages, _) => {
+                let id = routes::segment(path, request.head.path).unwrap_or_default();
+                self.rooms.list_messages(&id, request.head)
+            }
+            (Resource::Users, _) => self.rooms.list_users(),
+            (Resource::Messages, _) => self.rooms.post_message(request, turn),
+        })
+    }
+
+    /// Lets pages from allowed origins read a response of `/api/` (Fetch standard, section 3.3).
+    pub(super) fn shared(&self, request: &Request<'_>, response: Response) -> Response {
+        let head = request.head;
+        if !head.path.starts_with("/api/") {
+            return response;
+        }
+        let response = response.with_field("Vary", "Origin");
+        let Some(origin) = head.field("origin") else {
+            return response;
+        };
+        if self.check_origin(request).is_err() {
+            return response;
+        }
+        let response = response.with_field("Access-Control-Allow-Origin", origin.to_owned());
+        if head.method != Method::Options {
+            return response.with_field("Access-Control-Expose-Headers", "Retry-After");
+        }
+        response
+            .with_field("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+            .with_field(
+                "Access-Control-Allow-Headers",
+                "Authorization, Content-Type",
+            )
+            .with_field("Access-Control-Max-Age", "600")
+    }
+}

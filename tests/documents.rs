@@ -1,0 +1,422 @@
+//! The documents that describe the server say what it does: the same routes and methods, the same messages, and
+//! examples that work.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use passerby::app::ROUTES;
+use serde_json::{Value, json};
+use support::{Client, Response, Server};
+use tungstenite::Message;
+
+fn document(server: &Server, target: &str) -> Value {
+    let response = server.get(target);
+    assert_eq!(response.field("content-type"), Some("application/yaml"));
+    serde_yaml_ng::from_slice(&response.body).expect("YAML")
+}
+
+/// What a reference in `root` stands for, or the value itself.
+fn resolve<'v>(root: &'v Value, value: &'v Value) -> &'v Value {
+    match value["$ref"].as_str() {
+        Some(path) => {
+            let path = path.strip_prefix('#').expect("a local reference");
+            let found = root.pointer(path).unwrap_or_else(|| panic!("no {path}"));
+            resolve(root, found)
+        }
+        None => value,
+    }
+}
+
+/// Checks `value` against the part of JSON Schema that the documents use; other keywords are not allowed.
+fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    let schema = resolve(root, schema);
+    let fault = |what: &str| Err(format!("{value} is not {what}: {schema}"));
+    for (keyword, wanted) in schema.as_object().expect("a schema") {
+        let holds = match keyword.as_str() {
+            "type" => match wanted.as_str().expect("a type") {
+                "object" => value.is_object(),
+                "array" => value.is_array(),
+                "string" => value.is_string(),
+                "boolean" => value.is_boolean(),
+                "integer" => value.is_i64() || value.is_u64(),
+                other => panic!("the type {other}"),
+            },
+            "const" => value == wanted,
+            "enum" => wanted.as_array().expect("a list").contains(value),
+            "required" => wanted
+                .as_array()
+                .expect("a list")
+                .iter()
+                .all(|name| value.get(name.as_str().expect("a name")).is_some()),
+            "properties" => {
+                for (name, schema) in wanted.as_object().expect("properties") {
+                    if let Some(value) = value.get(name) {
+                        check(root, schema, value)?;
+                    }
+                }
+                true
+            }
+            "additionalProperties" => {
+                assert_eq!(wanted, false);
+                let fields = value.as_object().expect("an object");
+                fields
+                    .keys()
+                    .all(|name| schema["properties"].get(name).is_some())
+            }
+            "items" => {
+                for item in value.as_array().expect("a list") {
+                    check(root, wanted, item)?;
+                }
+                true
+            }
+            "format" => {
+                let text = value.as_str().unwrap_or_default();
+                match wanted.as_str().expect("a format") {
+                    "uuid" => uuid::Uuid::try_parse(text).is_ok(),
+                    "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
+                    other => panic!("the format {other}"),
+                }
+            }
+            "minimum" => value.as_u64() >= wanted.as_u64(),
+            "minLength" => value.as_str().map_or(0, str::len) as u64 >= wanted.as_u64().unwrap(),
+            "maxLength" => {
+                value.as_str().map_or(0, |text| text.chars().count()) as u64
+                    <= wanted.as_u64().unwrap()
+            }
+            "maxItems" => value.as_array().map_or(0, Vec::len) as u64 <= wanted.as_u64().unwrap(),
+            "description" | "default" => true,
+            other => panic!("the keyword {other}"),
+        };
+        if !holds {
+            return fault(keyword);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_document_and_the_router_have_the_same_routes() {
+    let server = Server::plain();
+    let api = document(&server, "/openapi.yaml");
+    assert!(
+        api["openapi"]
+            .as_str()
+            .expect("a version")
+            .starts_with("3.1")
+    );
+    let documented: BTreeSet<(String, String)> = api["paths"]
+        .as_object()
+        .expect("paths")
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().expect("methods");
+            methods
+                .keys()
+                .map(|method| (path.clone(), method.to_uppercase()))
+        })
+        .collect();
+    let routed: BTreeSet<(String, String)> = ROUTES
+        .iter()
+        .flat_map(|route| {
+            route
+                .allow
+                .split(", ")
+                // These two follow from the others, as the document says.
+                .filter(|method| !["HEAD", "OPTIONS"].contains(method))
+                .map(|method| (route.path.to_owned(), method.to_owned()))
+        })
+        .collect();
+    assert_eq!(documented, routed);
+    for route in ROUTES {
+        assert!(route.allow.ends_with("OPTIONS"), "{}", route.path);
+        let is_socket = route.path.ends_with("/ws");
+        let has = |method: &str| route.allow.split(", ").any(|allowed| allowed == method);
+        assert_eq!(has("HEAD"), has("GET") && !is_socket, "{}", route.path);
+    }
+}
+
+/// Makes the request that an operation documents, with the examples of its parameters.
+fn request(server: &Server, path: &str, method: &str, operation: &Value) -> Response {
+    let mut target = path.to_owned();
+    let mut query = Vec::new();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let name = parameter["name"].as_str().expect("a name");
+        let Some(example) = parameter.get("example") else {
+            continue;
+        };
+        let example = example.as_str().map_or(example.to_string(), str::to_owned);
+        match parameter["in"].as_str() {
+            Some("path") => target = target.replace(&format!("{{{name}}}"), &example),
+            _ => query.push(format!("{name}={example}")),
+        }
+    }
+    if !query.is_empty() {
+        target = format!("{target}?{}", query.join("&"));
+    }
+    let mut raw = server.raw();
+    if operation["responses"].get("101").is_some() {
+        raw.send(format!("{}\r\n", support::raw::handshake(&target)));
+        return raw.response();
+    }
+    let body = &operation["requestBody"]["content"]["application/json"]["example"];
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let length = body.len();
+    let method = method.to_uppercase();
+    raw.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"));
+    raw.response_to(&method)
+}
+
+#[test]
+fn requests_are_answered_as_documented() {
+    let server = Server::plain();
+    let api = document(&server, "/openapi.yaml");
+    // Somebody is there, so that no list is empty.
+    let mut alice = server.client_at("/api/ws?user_id=a&username=A");
+    alice.say(json!({ "type": "join_room", "content": "general" }));
+    alice.say(json!({ "type": "text", "content": "hi", "room": "general", "cid": "1" }));
+    while alice.hear()["type"] != "text" {}
+    for (path, methods) in api["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let response = request(&server, path, method, operation);
+            let status = response.status.to_string();
+            let documented = operation["responses"]
+                .get(&status)
+                .unwrap_or_else(|| panic!("{method} {path} answers {status}"));
+            assert!(status.starts_with(['1', '2']), "{method} {path}: {status}");
+            let documented = resolve(&api, documented);
+            let Some(content) = documented["content"].as_object() else {
+                continue;
+            };
+            let (kind, content) = content.iter().next().expect("a type");
+            let given = response.field("content-type").expect("a type");
+            assert!(given.starts_with(kind.as_str()), "{path}: {given}");
+            if kind == "application/json" {
+                let body: Value = serde_json::from_slice(&response.body).expect("JSON");
+                check(&api, &content["schema"], &body)
+                    .unwrap_or_else(|fault| panic!("{path}: {fault}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_examples_fit_their_schemas() {
+    let server = Server::plain();
+    let api = document(&server, "/openapi.yaml");
+    let mut checked = 0;
+    let mut check_content = |content: &Value| {
+        for content in content.as_object().into_iter().flat_map(|map| map.values()) {
+            if let Some(example) = content.get("example") {
+                check(&api, &content["schema"], example).unwrap_or_else(|fault| panic!("{fault}"));
+                checked += 1;
+            }
+        }
+    };
+    for methods in api["paths"].as_object().expect("paths").values() {
+        for operation in methods.as_object().expect("methods").values() {
+            check_content(&operation["requestBody"]["content"]);
+            for response in operation["responses"]
+                .as_object()
+                .expect("responses")
+                .values()
+            {
+                check_content(&resolve(&api, response)["content"]);
+            }
+        }
+    }
+    assert!(checked >= 10, "{checked}");
+    let messages = document(&server, "/asyncapi.yaml");
+    for (name, message) in messages["components"]["messages"]
+        .as_object()
+        .expect("messages")
+    {
+        for example in message["examples"].as_array().expect("examples") {
+            check(&messages, &message["payload"], &example["payload"])
+                .unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        }
+    }
+}
+
+#[test]
+fn refusals_are_as_documented() {
+    let server = Server::plain();
+    let api = document(&server, "/openapi.yaml");
+    let _alice = server.client_at("/api/ws?user_id=alice&username=A");
+    for (method, target, body, path, status) in [
+        ("GET", "/ws", "", "/ws", 400),
+        ("GET", "/api/ws", "", "/api/ws", 400),
+        ("POST", "/api/rooms", "{}", "/api/rooms", 400),
+        (
+            "GET",
+            "/api/rooms/x/messages",
+            "",
+            "/api/rooms/{id}/messages",
+            404,
+        ),
+        (
+            "GET",
+            "/api/rooms/general/messages?limit=x",
+            "",
+            "/api/rooms/{id}/messages",
+            400,
+        ),
+        ("POST", "/api/messages", "{}", "/api/messages", 400),
+        (
+            "POST",
+            "/api/messages",
+            r#"{"content":"x","sender":"a","sender_id":"alice","room":"general"}"#,
+            "/api/messages",
+            401,
+        ),
+        (
+            "POST",
+            "/api/messages",
+            r#"{"content":"x","sender":"a","sender_id":"b","room":"nowhere"}"#,
+            "/api/messages",
+            404,
+        ),
+    ] {
+        let mut raw = server.raw();
+        let length = body.len();
+        raw.send(format!(
+            "{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n{body}"
+        ));
+        let response = raw.response();
+        assert_eq!(response.status, status, "{method} {target}");
+        let operation = &api["paths"][path][method.to_lowercase()];
+        let documented = resolve(&api, &operation["responses"][status.to_string()]);
+        let schema = &documented["content"]["application/json"]["schema"];
+        let body: Value = serde_json::from_slice(&response.body).expect("JSON");
+        check(&api, schema, &body).unwrap_or_else(|fault| panic!("{target}: {fault}"));
+    }
+}
+
+/// What is documented of one socket: the messages of one direction, by type.
+fn messages<'v>(api: &'v Value, channel: &str, side: &str) -> BTreeMap<&'v str, &'v Value> {
+    api["channels"][channel]["messages"]
+        .as_object()
+        .expect("messages")
+        .iter()
+        .filter(|(name, _)| name.starts_with(side))
+        .map(|(_, reference)| {
+            let message = resolve(api, reference);
+            (message["name"].as_str().expect("a name"), message)
+        })
+        .collect()
+}
+
+/// The examples of one direction, in order.
+fn examples<'v>(messages: &BTreeMap<&str, &'v Value>, kind: &str) -> Vec<&'v Value> {
+    let examples = messages[kind]["examples"].as_array().expect("examples");
+    examples.iter().map(|example| &example["payload"]).collect()
+}
+
+/// Hears everything there is, checks it, and notes its types.
+fn hear_all(
+    client: &mut Client,
+    api: &Value,
+    heard: &BTreeMap<&str, &Value>,
+    kinds: &mut BTreeSet<String>,
+) {
+    while let Some(message) = client.next_within(Duration::from_millis(200)) {
+        let Message::Text(text) = message else { return };
+        let value: Value = serde_json::from_str(&text).expect("JSON");
+        let kind = value["type"].as_str().expect("a type").to_owned();
+        let message = heard
+            .get(kind.as_str())
+            .unwrap_or_else(|| panic!("{value} is not documented"));
+        check(api, &message["payload"], &value).unwrap_or_else(|fault| panic!("{fault}"));
+        let is_fault = ["bad_json", "bad_field", "unknown_type"]
+            .iter()
+            .any(|code| value["code"] == *code);
+        assert!(
+            !is_fault || value["message"] == "There is no such type of message.",
+            "{value}"
+        );
+        kinds.insert(kind);
+    }
+}
+
+/// Two people send every example there is, and what they hear is all that is documented.
+fn converse(channel: &str, mut people: [Client; 2], server: &Server, script: &[(usize, &str)]) {
+    let api = document(server, "/asyncapi.yaml");
+    let (says, hears) = (
+        messages(&api, channel, "says"),
+        messages(&api, channel, "hears"),
+    );
+    let mut kinds = BTreeSet::new();
+    let mut said = BTreeSet::new();
+    for (who, kind) in script {
+        if *kind == "-" {
+            people[*who].send(r#"{"type":"nonsense"}"#);
+        } else if let Ok(special) = serde_json::from_str::<Value>(kind) {
+            people[*who].say(special);
+        } else {
+            said.insert(*kind);
+            for example in examples(&says, kind) {
+                people[*who].say(example.clone());
+            }
+        }
+        for person in &mut people {
+            hear_all(person, &api, &hears, &mut kinds);
+        }
+    }
+    assert_eq!(
+        said,
+        says.keys().copied().collect(),
+        "every documented command was tried"
+    );
+    server.signal("TERM");
+    for person in &mut people {
+        hear_all(person, &api, &hears, &mut kinds);
+    }
+    let documented: BTreeSet<String> = hears.keys().map(|kind| (*kind).to_owned()).collect();
+    assert_eq!(kinds, documented, "everything documented was heard");
+}
+
+#[test]
+fn strangers_say_and_hear_what_is_documented() {
+    let server = Server::plain();
+    let people = [server.client(), server.client()];
+    let video = r#"{"type":"findMatch","mode":"video"}"#;
+    let script = [
+        (0, "-"),
+        (0, "findMatch"),
+        (0, "stopChat"),
+        (0, video),
+        (1, video),
+        (0, "sendMessage"),
+        (0, "typing"),
+        (0, "offer"),
+        (1, "answer"),
+        (1, "iceCandidate"),
+        (1, "stats"),
+        (1, "nextStranger"),
+    ];
+    converse("strangers", people, &server, &script);
+}
+
+#[test]
+fn people_in_rooms_say_and_hear_what_is_documented() {
+    let server = Server::plain();
+    let people = [
+        server.client_at("/api/ws?user_id=alice&username=Alice"),
+        server.client_at("/api/ws?user_id=bob&username=Bob"),
+    ];
+    let script = [
+        (0, "-"),
+        (1, "join_room"),
+        (0, "join_room"),
+        (0, "text"),
+        (0, "typing"),
+        (0, "leave_room"),
+    ];
+    converse("rooms", people, &server, &script);
+}
