@@ -218,11 +218,14 @@ fn flood_tells_both_phases() {
         "--seconds",
         "0.5",
     ]);
-    check(&json, "flood");
+    // The baseline is not fair: on a busy machine its users may hear nothing at all while it is flooded.
+    assert_eq!(json["errors"].as_object().unwrap().len(), 0, "{json}");
     assert!(
-        json["figures"]["p99_ratio"].as_f64().unwrap() > 0.0,
+        json["figures"]["p99_us_calm"].as_f64().unwrap() > 0.0,
         "{json}"
     );
+    let is_starved = json["count"] == 0;
+    assert_eq!(json["figures"]["p99_ratio"].is_null(), is_starved, "{json}");
     assert!(
         json["figures"]["abuser_messages_per_s"].as_f64().unwrap() > 1_000.0,
         "{json}"

@@ -87,13 +87,19 @@ impl Flood {
         if let Some(server) = outcome.server.as_mut() {
             server.cpu_us_per_item = None;
         }
-        if let Some((calm, flooded)) = calm.zip(outcome.latency_us.clone()) {
-            outcome.figures.insert("p99_us_calm", calm.p99);
-            outcome.figures.insert("p99_us_flooded", flooded.p99);
+        // An unfair server may leave the flooded phase without a single message, and so without a figure.
+        let flooded = outcome.latency_us.clone();
+        if let Some((calm, flooded)) = calm.as_ref().zip(flooded.as_ref()) {
             outcome.figures.insert("p99_ratio", flooded.p99 / calm.p99);
-            outcome
-                .phases
-                .extend([("calm", calm), ("flooded", flooded)]);
+        }
+        for (phase, p99, latency) in [
+            ("calm", "p99_us_calm", calm),
+            ("flooded", "p99_us_flooded", flooded),
+        ] {
+            if let Some(latency) = latency {
+                outcome.figures.insert(p99, latency.p99);
+                outcome.phases.extend([(phase, latency)]);
+            }
         }
         Ok(outcome)
     }

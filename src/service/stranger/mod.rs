@@ -1,6 +1,6 @@
 //! Strangers meet: matching, relaying, parting (`GET /ws`).
 //!
-//! Owns: one [`client::Client`] for each connection to this face, the [`Lobby`] in which they wait and talk,
+//! Owns: one `Client` for each connection to this face, the [`Lobby`] in which they wait and talk,
 //! and the timers of matching. Decides everything from events and the time; what it decides goes to the
 //! [`Outbox`](crate::kernel::outbox::Outbox).
 //!
