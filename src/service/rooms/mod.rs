@@ -1,7 +1,7 @@
 //! Rooms and direct messages (`GET /api/ws`), and the same by plain requests (`/api/*`).
 //!
-//! Owns: everybody who came by `/api/ws`, with however many sockets ([`people`]); the rooms, what was said there
-//! and who is in them; and what still has to go round ([`round`]). Decides everything from events and the time.
+//! Owns: everybody who came by `/api/ws`, with however many sockets (`people`); the rooms, what was said there
+//! and who is in them; and what still has to go round (`round`). Decides everything from events and the time.
 //!
 //! Invariants: a socket belongs to a person from its opening to its end; whoever has no socket is in no room;
 //! every member of a room hears the same messages in the same order; nobody else hears any; whoever joins
