@@ -19,6 +19,26 @@ pub enum NotText {
     LoneSurrogate,
 }
 
+impl NotText {
+    /// What is wrong with the value, to follow the name of its field.
+    pub const fn complaint(self) -> &'static str {
+        match self {
+            Self::OtherType => "must be a string",
+            Self::LoneSurrogate => "has half of a surrogate pair",
+        }
+    }
+}
+
+/// Reads a field that is true, false, or not there; `None` if it is anything else.
+pub fn flag(raw: Option<&str>) -> Option<Option<bool>> {
+    match raw {
+        None => Some(None),
+        Some("true") => Some(Some(true)),
+        Some("false") => Some(Some(false)),
+        Some(_) => None,
+    }
+}
+
 impl<'a> RawText<'a> {
     /// Takes a JSON value that a parser has found to be well-formed.
     #[inline]

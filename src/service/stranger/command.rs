@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::kernel::lobby::Mode;
 use crate::limits;
-use crate::wire::json::{self, NotText, RawText};
+use crate::wire::json::{self, RawText};
 
 /// A well-formed command.
 #[derive(Debug)]
@@ -290,23 +290,13 @@ fn interests(raw: &RawValue) -> Result<Vec<Cow<'_, str>>, Fault<'_>> {
 }
 
 fn flag(field: &'static str, raw: Option<&RawValue>) -> Result<Option<bool>, Fault<'static>> {
-    match raw.map(RawValue::get) {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(_) => Err(Fault::bad_field(
-            field,
-            format!("The field {field} must be true or false."),
-        )),
-    }
+    json::flag(raw.map(RawValue::get))
+        .ok_or_else(|| Fault::bad_field(field, format!("The field {field} must be true or false.")))
 }
 
 fn string<'t>(field: &'static str, raw: &'t RawValue) -> Result<RawText<'t>, Fault<'t>> {
     RawText::of(raw.get()).map_err(|wrong| {
-        let what = match wrong {
-            NotText::OtherType => "must be a string",
-            NotText::LoneSurrogate => "has half of a surrogate pair",
-        };
+        let what = wrong.complaint();
         Fault::bad_field(field, format!("The field {field} {what}."))
     })
 }
