@@ -167,6 +167,8 @@ pub const ANSWER_MS: u64 = 15_000;
 pub const STORE_ASKS_MAX: usize = 4096;
 /// Questions that the store deals with in one transaction.
 pub const STORE_BATCH_MAX: usize = 512;
+/// Answers that the loop hands on in one turn.
+pub const ANSWERS_PER_TURN: usize = 256;
 /// Rooms that one question to the store ends.
 pub const EXPIRIES_PER_ASK: usize = 256;
 /// Passwords that may wait to be hashed.
