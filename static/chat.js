@@ -1,9 +1,10 @@
 // The chat screen: turns what the client hears and what the person does into phases, and shows them.
 
+import * as alert from './alert.js';
 import { Composer } from './composer.js';
 import { find, isComposing } from './dom.js';
 import { Log } from './log.js';
-import { allowSound, notify, setTitle } from './notify.js';
+import { allowSound, notify } from './notify.js';
 import { Partner } from './partner.js';
 import { isTalking, step } from './phase.js';
 import * as router from './router.js';
@@ -33,7 +34,6 @@ export class Chat {
   #partner = new Partner();
   #typing = new Typing();
   #sureTimer = 0;
-  #alertTimer = 0;
   /** Since when somebody is there, or is looked for. */
   #since = 0;
 
@@ -53,9 +53,15 @@ export class Chat {
     return isTalking(this.#phase);
   }
 
+  /** What the tab's title says of it; nothing while nobody is there or looked for. */
+  get title() {
+    return TITLES[this.#phase];
+  }
+
   screen = {
     path: '/chat',
     element: find('#chat'),
+    title: () => this.title,
     allows: () => this.#phase !== 'idle' || !this.#log.isEmpty,
     enter: () => {
       if (this.#phase !== 'idle') this.#composer.focus();
@@ -91,9 +97,9 @@ export class Chat {
       failed: ({ cid, code, message }) => {
         this.#log.mark(cid, 'failed');
         // When the chat is over, the log says so itself.
-        if (code !== 'over') this.#alert(`Not delivered: ${message}`);
+        if (code !== 'over') alert.say(`Not delivered: ${message}`);
       },
-      error: ({ message }) => this.#alert(message),
+      error: ({ message }) => alert.say(message),
     };
     for (const [type, hear] of Object.entries(heard)) {
       this.#client.addEventListener(type, ({ detail }) => hear(detail));
@@ -202,19 +208,12 @@ export class Chat {
     this.#log.add({ who: 'note', text, at: new Date().toISOString() });
   }
 
-  #alert(text) {
-    const alert = find('#alert');
-    alert.textContent = text;
-    clearTimeout(this.#alertTimer);
-    this.#alertTimer = setTimeout(() => (alert.textContent = ''), 6_000);
-  }
-
   #show() {
     const phase = this.#phase;
     const hadFocus = document.activeElement?.closest('#actions');
     document.body.dataset.phase = phase;
     tab.write('talking', this.isTalking);
-    setTitle(TITLES[phase]);
+    router.refreshTitle();
     clearTimeout(this.#sureTimer);
     if (phase === 'sure') this.#sureTimer = setTimeout(() => this.#act('stay'), SURE_MS);
     this.#composer.canSend = this.isTalking;
