@@ -12,5 +12,6 @@ pub mod message;
 pub mod origin;
 pub mod query;
 pub mod response;
+pub mod token;
 pub mod upgrade;
 pub mod utf8;
