@@ -3,7 +3,10 @@
 //! Nothing here knows of connections or services. Decoders take what has arrived and say what it means or
 //! why it is refused; encoders append to the caller's buffer.
 
+pub mod account;
 pub mod body;
+pub mod country;
+pub mod fold;
 pub mod frame;
 pub mod head;
 pub mod json;
