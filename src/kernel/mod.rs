@@ -14,6 +14,7 @@ pub mod names;
 pub mod order;
 pub mod outbox;
 pub mod recent;
+pub mod secret;
 pub mod stats;
 pub mod time;
 pub mod wheel;

@@ -6,11 +6,13 @@
 pub mod body;
 pub mod frame;
 pub mod head;
+pub mod ice;
 pub mod json;
 pub mod mask;
 pub mod message;
 pub mod origin;
 pub mod query;
 pub mod response;
+pub mod sdp;
 pub mod upgrade;
 pub mod utf8;
