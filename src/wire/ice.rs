@@ -35,7 +35,8 @@ impl FromStr for IceUrl {
     /// Reads `scheme:host[:port]`, for TURN perhaps with `?transport=udp` or `?transport=tcp`. The error is a part
     /// of a sentence for the operator.
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = || format!("'{text}' is not a URL like stun:host:3478 or turn:host:3478?transport=udp");
+        let fault =
+            || format!("'{text}' is not a URL like stun:host:3478 or turn:host:3478?transport=udp");
         let (scheme, rest) = text.split_once(':').ok_or_else(fault)?;
         let is_turn = match scheme {
             "stun" | "stuns" => false,
@@ -62,8 +63,7 @@ fn is_authority(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
         return rest.split_once(']').is_some_and(|(host, port)| {
             let port = port.strip_prefix(':');
-            host.parse::<Ipv6Addr>().is_ok()
-                && (rest.ends_with(']') || port.is_some_and(is_port))
+            host.parse::<Ipv6Addr>().is_ok() && (rest.ends_with(']') || port.is_some_and(is_port))
         });
     }
     match text.split_once(':') {
@@ -73,19 +73,22 @@ fn is_authority(text: &str) -> bool {
 }
 
 fn is_port(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-        && text.parse::<u16>().is_ok_and(|port| port > 0)
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
 /// Whether `text` is an IPv4 address or the name of a host (RFC 1123 section 2.1).
 fn is_host(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    let is_numeric = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_numeric = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'.');
     match is_numeric {
         true => text.parse::<Ipv4Addr>().is_ok(),
         false => text.len() <= 253 && text.split('.').all(is_label),

@@ -72,7 +72,9 @@ pub fn candidate(text: &str) -> Option<Candidate> {
     let priority: u32 = words.next()?.parse().ok()?;
     let address = words.next()?;
     let port: u16 = words.next()?.parse().ok()?;
-    words.next().filter(|word| word.eq_ignore_ascii_case("typ"))?;
+    words
+        .next()
+        .filter(|word| word.eq_ignore_ascii_case("typ"))?;
     if !words.next()?.eq_ignore_ascii_case("relay") {
         return Some(Candidate::Exposing);
     }
@@ -224,15 +226,17 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RELAY: &str =
-        "candidate:3 1 udp 41885439 198.51.100.7 50123 typ relay raddr 192.168.1.5 rport 40000 generation 0 ufrag Ab+/ network-id 2 network-cost 10";
+    const RELAY: &str = "candidate:3 1 udp 41885439 198.51.100.7 50123 typ relay raddr 192.168.1.5 rport 40000 generation 0 ufrag Ab+/ network-id 2 network-cost 10";
 
     #[test]
     fn a_relay_is_shown_without_what_is_behind_it() {
         let expected = "candidate:3 1 udp 41885439 198.51.100.7 50123 typ relay raddr 0.0.0.0 rport 0 generation 0 ufrag Ab+/";
         assert_eq!(candidate(RELAY), Some(Candidate::Relay(expected.into())));
         let prefixed = format!("a={RELAY}");
-        assert_eq!(candidate(&prefixed), Some(Candidate::Relay(expected.into())));
+        assert_eq!(
+            candidate(&prefixed),
+            Some(Candidate::Relay(expected.into()))
+        );
         assert_eq!(
             candidate("candidate:1 1 UDP 5 2001:db8::7 5 TYP RELAY raddr fe80::1 rport 3"),
             Some(Candidate::Relay(
@@ -299,7 +303,11 @@ mod tests {
             a=ssrc:1002 cname:4TOk42mSjXCkVIa6\nb=AS:30\n\
             m=application 0 UDP/DTLS/SCTP webrtc-datachannel\na=sctp-port:5000\n";
         assert_eq!(rebuilt, expected.replace('\n', "\r\n"));
-        assert_eq!(description(&rebuilt), Some(rebuilt.clone()), "once is enough");
+        assert_eq!(
+            description(&rebuilt),
+            Some(rebuilt.clone()),
+            "once is enough"
+        );
     }
 
     #[test]

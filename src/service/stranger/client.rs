@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::ice::Call;
 use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
@@ -40,6 +41,8 @@ pub(super) struct Client {
     pub(super) wish: Option<Box<Wish>>,
     /// Whom this person met.
     pub(super) recent: Option<Box<Recent>>,
+    /// What there is only for video.
+    pub(super) call: Option<Box<Call>>,
     /// Since when this person waits, in monotonic microseconds.
     pub(super) since_us: u64,
     pub(super) messages: Bucket,
@@ -74,6 +77,7 @@ impl Client {
             pair: Uuid::nil(),
             wish: None,
             recent: None,
+            call: None,
             since_us: 0,
             messages: Bucket::default(),
             skips: Bucket::default(),
@@ -94,6 +98,11 @@ impl Client {
     /// Who this is to the matcher.
     pub(super) fn person(&self) -> Person {
         self.user.as_u128()
+    }
+
+    /// Whether this person is known by an account. There are none yet.
+    pub(super) const fn has_account(&self) -> bool {
+        false
     }
 
     /// Whether this person met `person` lately.

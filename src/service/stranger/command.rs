@@ -22,6 +22,7 @@ pub(super) enum Command<'t> {
     Stop,
     Typing(bool),
     Signal(Signal, &'t str),
+    IceKey,
     Stats,
 }
 
@@ -75,7 +76,7 @@ impl<'t> Fault<'t> {
         }
     }
 
-    fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             field: Some(field),
             ..Self::new("bad_field", message)
@@ -180,6 +181,7 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         "offer" => signal(Signal::Offer, envelope.sdp)?,
         "answer" => signal(Signal::Answer, envelope.sdp)?,
         "iceCandidate" => signal(Signal::IceCandidate, envelope.candidate)?,
+        "iceKey" => Command::IceKey,
         "stats" => Command::Stats,
         _ => {
             return Err(Fault::new(

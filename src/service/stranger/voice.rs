@@ -66,6 +66,9 @@ enum Event<'a> {
         searching: usize,
         pairs: usize,
     },
+    IceKey {
+        ice_key: &'a str,
+    },
     Draining {
         retry_ms: u64,
     },
@@ -95,7 +98,7 @@ pub(super) fn searching(format: Format, lane: &mut Vec<u8>) {
     }
 }
 
-/// You have a partner.
+/// You have a partner; `ice_key` is for a video conversation.
 pub(super) fn joined(
     format: Format,
     lane: &mut Vec<u8>,
@@ -103,6 +106,7 @@ pub(super) fn joined(
     mode: Mode,
     interests: &[&str],
     initiator: bool,
+    ice_key: Option<&str>,
 ) {
     match format {
         Format::Text => line(lane, plain::PAIRED),
@@ -114,6 +118,10 @@ pub(super) fn joined(
                 // Writing to a `Vec` cannot fail.
                 let _ = serde_json::to_writer(&mut listed, interests);
             }
+            let (before_key, key, after_key): (&[u8], _, &[u8]) = match ice_key {
+                Some(key) => (br#","iceKey":""#, key, br#""}"#),
+                None => (b"", "", b"}"),
+            };
             write(
                 lane,
                 &[
@@ -124,10 +132,13 @@ pub(super) fn joined(
                     br#"","interests":"#,
                     if listed.is_empty() { b"[]" } else { &listed },
                     if initiator {
-                        br#","initiator":true}"#
+                        br#","initiator":true"#
                     } else {
-                        br#","initiator":false}"#
+                        br#","initiator":false"#
                     },
+                    before_key,
+                    key.as_bytes(),
+                    after_key,
                 ],
             );
         }
@@ -235,6 +246,11 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
             br#""}"#,
         ],
     );
+}
+
+/// Your next key for `GET /api/ice`.
+pub(super) fn ice_key(lane: &mut Vec<u8>, ice_key: &str) {
+    event(lane, &Event::IceKey { ice_key });
 }
 
 /// This many people are here.
