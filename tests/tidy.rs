@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; a file may use its own layer and those before it.
 const LAYERS: &[&str] = &[
-    "limits", "kernel", "wire", "conn", "service", "app", "net", "config",
+    "limits", "kernel", "wire", "conn", "service", "app", "edge", "net", "config",
 ];
 
 /// Layers that are pure: told the time, given their seeds, and free of system calls and locks.
