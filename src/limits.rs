@@ -196,6 +196,22 @@ pub const STORE_BATCH_MAX: usize = 512;
 pub const ANSWERS_PER_TURN: usize = 256;
 /// Rooms that one question to the store ends.
 pub const EXPIRIES_PER_ASK: usize = 256;
+/// Messages that one question to the store erases; the rest of what is to be erased follows with the next that expires rooms.
+pub const ERASURES_PER_ASK: u32 = 10_000;
+/// How far the unread messages of a room are counted.
+pub const UNREAD_MAX: u32 = 1_000;
+/// How long the store waits for another process that writes to its file, in milliseconds.
+pub const STORE_LOCK_MS: u64 = 500;
+/// How long the file's log of changes may go on holding what was erased, in milliseconds.
+pub const STORE_CUT_MS: u64 = 10_000;
+/// How long connecting to a database server may take, in milliseconds.
+pub const STORE_CONNECT_MS: u64 = 2_000;
+/// How long a database server may take for one statement, or for one lock, in milliseconds.
+pub const STORE_STATEMENT_MS: u64 = 2_000;
+/// How long a database server may leave bytes unacknowledged before its connection is given up, in milliseconds.
+pub const STORE_SILENCE_MS: u64 = 5_000;
+/// Shortest and longest pause before a lost database server is tried again, in milliseconds.
+pub const STORE_RETRY_MS: [u64; 2] = [100, 5_000];
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 
