@@ -133,7 +133,9 @@ pub const HISTORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
 /// What of a room one round of it brings to each member, in bytes.
 pub const ROUND_BYTES: usize = 32 * 1024;
-/// Sockets that rooms may write to in one turn.
+/// How long a turn should take at most, in microseconds; longer ones are counted.
+pub const TURN_US: u64 = 5_000;
+/// Sockets that rooms may write to in one turn, and as many again for what comes of joining and leaving.
 pub const DELIVERIES_PER_TURN: usize = 256;
 /// What counts as one more delivery to the same socket, in bytes.
 pub const DELIVERY_BYTES: usize = 4 * 1024;

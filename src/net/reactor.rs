@@ -18,7 +18,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 
-use super::clock::Clock;
+use super::clock::{Clock, Stopwatch};
 use super::listener::Bind;
 use super::mailbox::{Handle, Letter, Mailbox};
 use super::socket::Socket;
@@ -78,6 +78,7 @@ pub struct Reactor<A: Application> {
     pub(super) out: Outbox,
     pub(super) stats: Stats,
     pub(super) clock: Clock,
+    stopwatch: Stopwatch,
     /// The one receive buffer.
     pub(super) inbox: Box<[u8]>,
     /// Sockets to read from in the next turn whatever the poller says.
@@ -141,6 +142,7 @@ impl<A: Application> Reactor<A> {
             out: Outbox::default(),
             stats: Stats::default(),
             clock: Clock::start(),
+            stopwatch: Stopwatch::default(),
             inbox: vec![0; limits::READ_BYTES].into_boxed_slice(),
             ready: Vec::new(),
             dead: Vec::new(),
@@ -180,14 +182,27 @@ impl<A: Application> Reactor<A> {
                 Err(error) => return Err(error),
             }
             let now = self.clock.now();
+            self.stopwatch.start(now);
             self.turn(&events, now);
-            let took_us = self.clock.micros() - now.micros;
-            self.stats.turn_us.record(took_us);
-            if took_us > SLOW_TURN_US {
-                log::warn!("a turn took {} ms", took_us / 1_000);
-            }
+            self.time_turn(now);
         }
         Ok(())
+    }
+
+    fn time_turn(&mut self, began: Now) {
+        let took_us = self.clock.micros() - began.micros;
+        self.stats.turn_us.record(took_us);
+        self.stats.longest_turn_us = self.stats.longest_turn_us.max(took_us);
+        if took_us <= limits::TURN_US {
+            return;
+        }
+        let busy_us = self.stopwatch.busy_us();
+        self.stats.busiest_turn_us = self.stats.busiest_turn_us.max(busy_us);
+        self.stats.busy_turns += u64::from(busy_us > limits::TURN_US);
+        if took_us > SLOW_TURN_US {
+            let (took_ms, busy_ms) = (took_us / 1_000, busy_us / 1_000);
+            log::warn!("a turn took {took_ms} ms, {busy_ms} ms of it on the processor");
+        }
     }
 
     fn turn(&mut self, events: &Events, now: Now) {

@@ -11,6 +11,7 @@ use super::clients;
 use crate::{
     fleet::{Fleet, Play, Who, speech},
     meter::Meter,
+    metrics::Metrics,
     outcome::Outcome,
     session::{Measured, Session, Setting},
 };
@@ -19,9 +20,10 @@ use crate::{
 const PATH: &str = "/api/ws?user_id=member{n}&username=member{n}";
 /// Time for the server to finish what connecting or joining began.
 const SETTLE: Duration = Duration::from_millis(500);
-/// Joins told in rooms before the next members join, and how long that may take.
-const JOINS_AT_ONCE: usize = 50;
-const JOIN_PATIENCE: Duration = Duration::from_secs(60);
+/// Moves told in rooms before the next members move, how often, and how long all that may take.
+const MOVES_AT_ONCE: usize = 50;
+const MOVES_PAUSE: Duration = Duration::from_millis(5);
+const MOVES_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Options of `rooms`.
 #[derive(Debug, Clone, Args)]
@@ -38,6 +40,12 @@ pub(crate) struct Rooms {
     /// Bytes of text in a message
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub(crate) size: u32,
+    /// Members who stop reading after a calm phase without them
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) stalled: u32,
+    /// Have everybody join, leave and join again, so that only the members' own memory is added at last
+    #[arg(long)]
+    pub(crate) memory: bool,
 }
 
 impl Rooms {
@@ -50,47 +58,107 @@ impl Rooms {
         let mut crowd = Crowd::new(self);
         session.gather(&mut crowd, self.members, |_| true)?;
         session.idle_through(&mut crowd, SETTLE)?;
-        let connected = session.read_server();
-        crowd.joins_now = true;
-        let mut waited = Duration::ZERO;
-        while crowd.joined < self.members as usize {
-            session.idle_through(&mut crowd, Duration::from_millis(10))?;
-            waited += Duration::from_millis(10);
-            if waited > JOIN_PATIENCE {
-                return Err(io::Error::other("not everybody could join"));
-            }
+        crowd.everybody(Move::Join, &mut session)?;
+        if self.memory {
+            crowd.everybody(Move::Leave, &mut session)?;
         }
-        session.idle_through(&mut crowd, SETTLE)?;
-        let joined = session.read_server();
+        let outside = session.read_server();
+        if self.memory {
+            crowd.everybody(Move::JoinAgain, &mut session)?;
+        }
+        let inside = session.read_server();
+        let before = Metrics::read(setting.target);
         crowd.began_ns = Some(session.fleet.elapsed_ns());
         let window = session.measure(&mut crowd)?;
+        let mut outcome = session.sum_up(window, &crowd.meter, "deliveries");
+        if self.stalled > 0 {
+            let calm = outcome;
+            crowd.stall(self.stalled, &mut session.fleet);
+            let window = session.measure(&mut crowd)?;
+            outcome = session.sum_up(window, &crowd.meter, "deliveries");
+            outcome.compare_with_calm(calm);
+            note_stalled(&mut outcome, Metrics::read(setting.target));
+        }
         if crowd.meter.count() == 0 {
             session.fleet.fault("nothing was heard");
         }
-        let mut outcome = session.sum_up(window, &crowd.meter, "deliveries");
+        outcome.errors = session.fleet.errors().clone();
         outcome.figures.insert("rate_due_per_s", self.rate);
-        if let Some((connected, joined)) = connected.zip(joined) {
-            let grown = joined.anon_kb as f64 - connected.anon_kb as f64;
-            outcome.figures.insert(
-                "anon_bytes_per_member",
-                grown * 1024.0 / f64::from(self.members),
-            );
+        if self.memory
+            && let Some((outside, inside)) = outside.zip(inside)
+        {
+            let grown = inside.anon_kb as f64 - outside.anon_kb as f64;
+            let each = grown * 1024.0 / f64::from(self.members);
+            outcome.figures.insert("anon_bytes_per_member", each);
+        }
+        if let Some((before, after)) = before.zip(Metrics::read(setting.target)) {
+            turns(&mut outcome, &before, &after);
         }
         Ok(outcome)
     }
 }
 
+/// Notes how long the server's turns took: those over 5 ms while people spoke, and the worst since its start.
+fn turns(outcome: &mut Outcome, before: &Metrics, after: &Metrics) {
+    let all = after.since(before, "passerby_turn_seconds_count");
+    let short = after.since(before, "passerby_turn_seconds_bucket{le=\"0.005\"}");
+    let us = |name: &str| after.value(name).map(|seconds| seconds * 1e6);
+    let long = all.zip(short).map(|(all, short)| all - short);
+    let share = all.zip(long).map(|(all, long)| long / all * 100.0);
+    for (name, value) in [
+        ("turns", all),
+        ("turns_over_5_ms", long),
+        ("turns_over_5_ms_percent", share),
+        (
+            "busy_turns_since_start",
+            after.value("passerby_busy_turns_total"),
+        ),
+        (
+            "longest_turn_us_since_start",
+            us("passerby_longest_turn_seconds"),
+        ),
+        (
+            "busiest_turn_us_since_start",
+            us("passerby_busiest_turn_seconds"),
+        ),
+    ] {
+        outcome.figures.extend(value.map(|value| (name, value)));
+    }
+}
+
+/// Notes what became of those who stopped reading.
+fn note_stalled(outcome: &mut Outcome, metrics: Option<Metrics>) {
+    let value = |name: &str| metrics.as_ref()?.value(name);
+    for (name, value) in [
+        ("queued_bytes", value("passerby_queued_bytes")),
+        (
+            "given_up",
+            value("passerby_closes_total{cause=\"too_slow\"}"),
+        ),
+    ] {
+        outcome.figures.extend(value.map(|value| (name, value)));
+    }
+}
+
+/// What all members do, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Move {
+    Join,
+    Leave,
+    /// Joining is heard of already, so the server is asked when everybody has.
+    JoinAgain,
+}
+
 struct Crowd {
     rooms: usize,
     rate: f64,
-    /// What joins each room, and what is said there.
+    /// What joins each room, leaves it, and is said there.
     joins: Vec<Vec<u8>>,
+    leaves: Vec<Vec<u8>>,
     messages: Vec<Vec<u8>>,
     members: Vec<Who>,
-    /// How many have been told to join, and how many have.
-    told: usize,
+    /// How many have joined.
     joined: usize,
-    joins_now: bool,
     /// Whether each client is in its room, and how much it heard there.
     heard: Vec<Option<usize>>,
     /// When what was said in each room was due.
@@ -115,13 +183,15 @@ impl Crowd {
                 .clone()
                 .map(|room| speech::join(&name(room)))
                 .collect(),
+            leaves: rooms
+                .clone()
+                .map(|room| speech::leave(&name(room)))
+                .collect(),
             messages: rooms
                 .map(|room| speech::room_message(&name(room), options.size as usize))
                 .collect(),
             members: Vec::new(),
-            told: 0,
             joined: 0,
-            joins_now: false,
             heard: vec![None; options.members as usize],
             dues: vec![Vec::new(); options.rooms as usize],
             began_ns: None,
@@ -132,6 +202,53 @@ impl Crowd {
 
     fn room(&self, who: Who) -> usize {
         who as usize % self.rooms
+    }
+
+    /// Has all members join or leave, a few at a time, and waits until they have.
+    fn everybody(&mut self, what: Move, session: &mut Session) -> io::Result<()> {
+        let mut waited = Duration::ZERO;
+        let mut told = 0;
+        while told < self.members.len() || !self.have_all(what, session) {
+            // The first time a member's own join tells that there is room for more.
+            let upto = match what {
+                Move::Join => self.joined + MOVES_AT_ONCE,
+                Move::Leave | Move::JoinAgain => told + MOVES_AT_ONCE,
+            };
+            while told < upto.min(self.members.len()) {
+                let who = self.members[told];
+                let room = self.room(who);
+                let bytes = match what {
+                    Move::Join | Move::JoinAgain => &self.joins[room],
+                    Move::Leave => &self.leaves[room],
+                };
+                session.fleet.say(who, bytes);
+                told += 1;
+            }
+            session.idle_through(self, MOVES_PAUSE)?;
+            waited += MOVES_PAUSE;
+            if waited > MOVES_PATIENCE {
+                return Err(io::Error::other("not everybody could join or leave"));
+            }
+        }
+        session.idle_through(self, SETTLE)
+    }
+
+    fn have_all(&self, what: Move, session: &Session) -> bool {
+        let expected = match what {
+            Move::Join => return self.joined == self.members.len(),
+            Move::Leave => 0.0,
+            Move::JoinAgain => self.members.len() as f64,
+        };
+        let metrics = Metrics::read(session.target());
+        metrics.is_some_and(|metrics| metrics.value("passerby_room_members") == Some(expected))
+    }
+
+    /// Has the last `count` members stop reading; the others speak on.
+    fn stall(&mut self, count: u32, fleet: &mut Fleet) {
+        let rest = self.members.len().saturating_sub(count as usize).max(1);
+        for who in self.members.drain(rest..) {
+            fleet.stall(who);
+        }
     }
 }
 
@@ -162,14 +279,6 @@ impl Play for Crowd {
 
     fn due(&mut self, fleet: &mut Fleet) -> Duration {
         let Some(began) = self.began_ns else {
-            while self.joins_now
-                && self.told < self.members.len()
-                && self.told < self.joined + JOINS_AT_ONCE
-            {
-                let who = self.members[self.told];
-                fleet.say(who, &self.joins[self.room(who)]);
-                self.told += 1;
-            }
             return Duration::from_millis(5);
         };
         if self.rate <= 0.0 {
@@ -178,7 +287,8 @@ impl Play for Crowd {
         let due = began + (self.sent as f64 * 1e9 / self.rate) as u64;
         let now = fleet.elapsed_ns();
         if due > now {
-            return Duration::from_nanos(due - now);
+            // A sleeper would have to be woken by nearly every delivery, at the server's expense.
+            return Duration::ZERO;
         }
         let speaker = self.members[(self.sent % self.members.len() as u64) as usize];
         let room = self.room(speaker);
