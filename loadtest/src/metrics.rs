@@ -18,11 +18,8 @@ pub(crate) struct Metrics {
 impl Metrics {
     /// Asks once, on a connection of its own. Nothing when the server has no metrics.
     pub(crate) fn read(target: SocketAddr) -> Option<Self> {
-        let body = fetch(target).ok()?;
-        let text = body.strip_prefix("HTTP/1.1 200 ")?;
-        Some(Self {
-            text: text.to_owned(),
-        })
+        let text = fetch(target).ok()?;
+        Some(Self { text })
     }
 
     /// The value of the line called `name`, labels included.
@@ -43,6 +40,12 @@ fn fetch(target: SocketAddr) -> io::Result<String> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let request = format!("GET /metrics HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
+    // What has none may answer otherwise and not hang up.
+    let mut status = [0; b"HTTP/1.1 200 ".len()];
+    stream.read_exact(&mut status)?;
+    if &status != b"HTTP/1.1 200 " {
+        return Err(io::Error::other("no metrics"));
+    }
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     Ok(text)

@@ -86,10 +86,6 @@ impl Session {
         self.descriptors_wanted = true;
     }
 
-    pub(crate) fn target(&self) -> SocketAddr {
-        self.setting.target
-    }
-
     pub(crate) fn read_server(&self) -> Option<Reading> {
         self.probe.as_ref()?.read()
     }

@@ -30,7 +30,6 @@ use crate::kernel::stats::Stats;
 use crate::kernel::time::Now;
 use crate::limits;
 
-const EVENTS_PER_POLL: usize = 1024;
 // Generation 0 is never a connection's, so these words are free.
 const SIGNALS: Token = Token(0);
 const MAILBOX: Token = Token(1);
@@ -172,7 +171,7 @@ impl<A: Application> Reactor<A> {
 
     /// Turns until told to stop and everybody has been seen off. Fails only if polling does.
     pub fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        let mut events = Events::with_capacity(limits::EVENTS_PER_TURN);
         while !self.stopped {
             let timeout = self.timeout();
             self.stats.polls += 1;

@@ -41,14 +41,6 @@ pub(crate) fn join(room: &str) -> Vec<u8> {
     )
 }
 
-/// Leaves a room.
-pub(crate) fn leave(room: &str) -> Vec<u8> {
-    masked(
-        TEXT,
-        format!(r#"{{"type":"leave_room","content":"{room}"}}"#).as_bytes(),
-    )
-}
-
 /// Says something of `size` bytes in a room.
 pub(crate) fn room_message(room: &str, size: usize) -> Vec<u8> {
     let text = text(size);

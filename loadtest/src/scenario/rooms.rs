@@ -3,7 +3,10 @@
 //! Messages arrive at a fixed rate, from the members in turn, and every member of the room hears each. A room keeps
 //! one order for everybody, so the harness keeps the send times in a list per room and counts what each member heard.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 
@@ -20,10 +23,10 @@ use crate::{
 const PATH: &str = "/api/ws?user_id=member{n}&username=member{n}";
 /// Time for the server to finish what connecting or joining began.
 const SETTLE: Duration = Duration::from_millis(500);
-/// Moves told in rooms before the next members move, how often, and how long all that may take.
-const MOVES_AT_ONCE: usize = 50;
-const MOVES_PAUSE: Duration = Duration::from_millis(5);
-const MOVES_PATIENCE: Duration = Duration::from_secs(60);
+/// Joins told in rooms before the next members join, how often, and how long that may take.
+const JOINS_AT_ONCE: usize = 50;
+const JOINS_PAUSE: Duration = Duration::from_millis(5);
+const JOIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Options of `rooms`.
 #[derive(Debug, Clone, Args)]
@@ -43,7 +46,7 @@ pub(crate) struct Rooms {
     /// Members who stop reading after a calm phase without them
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
     pub(crate) stalled: u32,
-    /// Have everybody join, leave and join again, so that only the members' own memory is added at last
+    /// Have half of the members join first, and measure the memory that the others add
     #[arg(long)]
     pub(crate) memory: bool,
 }
@@ -58,14 +61,11 @@ impl Rooms {
         let mut crowd = Crowd::new(self);
         session.gather(&mut crowd, self.members, |_| true)?;
         session.idle_through(&mut crowd, SETTLE)?;
-        crowd.everybody(Move::Join, &mut session)?;
-        if self.memory {
-            crowd.everybody(Move::Leave, &mut session)?;
-        }
+        // Those who join first fill the pools that everybody shares; the others add what is their own.
+        let first = self.members / if self.memory { 2 } else { 1 };
+        crowd.join(first as usize, &mut session)?;
         let outside = session.read_server();
-        if self.memory {
-            crowd.everybody(Move::JoinAgain, &mut session)?;
-        }
+        crowd.join(self.members as usize, &mut session)?;
         let inside = session.read_server();
         let before = Metrics::read(setting.target);
         crowd.began_ns = Some(session.fleet.elapsed_ns());
@@ -88,7 +88,7 @@ impl Rooms {
             && let Some((outside, inside)) = outside.zip(inside)
         {
             let grown = inside.anon_kb as f64 - outside.anon_kb as f64;
-            let each = grown * 1024.0 / f64::from(self.members);
+            let each = grown * 1024.0 / f64::from(self.members - first);
             outcome.figures.insert("anon_bytes_per_member", each);
         }
         if let Some((before, after)) = before.zip(Metrics::read(setting.target)) {
@@ -140,21 +140,11 @@ fn note_stalled(outcome: &mut Outcome, metrics: Option<Metrics>) {
     }
 }
 
-/// What all members do, one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Move {
-    Join,
-    Leave,
-    /// Joining is heard of already, so the server is asked when everybody has.
-    JoinAgain,
-}
-
 struct Crowd {
     rooms: usize,
     rate: f64,
-    /// What joins each room, leaves it, and is said there.
+    /// What joins each room, and what is said there.
     joins: Vec<Vec<u8>>,
-    leaves: Vec<Vec<u8>>,
     messages: Vec<Vec<u8>>,
     members: Vec<Who>,
     /// How many have joined.
@@ -183,10 +173,6 @@ impl Crowd {
                 .clone()
                 .map(|room| speech::join(&name(room)))
                 .collect(),
-            leaves: rooms
-                .clone()
-                .map(|room| speech::leave(&name(room)))
-                .collect(),
             messages: rooms
                 .map(|room| speech::room_message(&name(room), options.size as usize))
                 .collect(),
@@ -204,43 +190,22 @@ impl Crowd {
         who as usize % self.rooms
     }
 
-    /// Has all members join or leave, a few at a time, and waits until they have.
-    fn everybody(&mut self, what: Move, session: &mut Session) -> io::Result<()> {
-        let mut waited = Duration::ZERO;
-        let mut told = 0;
-        while told < self.members.len() || !self.have_all(what, session) {
-            // The first time a member's own join tells that there is room for more.
-            let upto = match what {
-                Move::Join => self.joined + MOVES_AT_ONCE,
-                Move::Leave | Move::JoinAgain => told + MOVES_AT_ONCE,
-            };
-            while told < upto.min(self.members.len()) {
+    /// Has members join, a few at a time, until so many have.
+    fn join(&mut self, upto: usize, session: &mut Session) -> io::Result<()> {
+        let mut told = self.joined;
+        let deadline = Instant::now() + JOIN_PATIENCE;
+        while self.joined < upto {
+            while told < upto.min(self.joined + JOINS_AT_ONCE) {
                 let who = self.members[told];
-                let room = self.room(who);
-                let bytes = match what {
-                    Move::Join | Move::JoinAgain => &self.joins[room],
-                    Move::Leave => &self.leaves[room],
-                };
-                session.fleet.say(who, bytes);
+                session.fleet.say(who, &self.joins[self.room(who)]);
                 told += 1;
             }
-            session.idle_through(self, MOVES_PAUSE)?;
-            waited += MOVES_PAUSE;
-            if waited > MOVES_PATIENCE {
-                return Err(io::Error::other("not everybody could join or leave"));
+            session.idle_through(self, JOINS_PAUSE)?;
+            if Instant::now() > deadline {
+                return Err(io::Error::other("not everybody could join"));
             }
         }
         session.idle_through(self, SETTLE)
-    }
-
-    fn have_all(&self, what: Move, session: &Session) -> bool {
-        let expected = match what {
-            Move::Join => return self.joined == self.members.len(),
-            Move::Leave => 0.0,
-            Move::JoinAgain => self.members.len() as f64,
-        };
-        let metrics = Metrics::read(session.target());
-        metrics.is_some_and(|metrics| metrics.value("passerby_room_members") == Some(expected))
     }
 
     /// Has the last `count` members stop reading; the others speak on.

@@ -319,8 +319,10 @@ impl Rooms {
     /// Gives the memory back that a socket only needed while it was behind.
     fn tidy(&mut self, conn: ConnId) {
         let late = &mut self.sockets[conn.index()].late;
-        let is_needless =
-            |late: &Late| late.unread.is_empty() && late.commands.is_empty() && !late.queued;
+        let is_needless = |late: &Late| {
+            let is_read = late.unread.is_empty() && late.commands.is_empty();
+            is_read && !late.queued && !late.paused
+        };
         if late.as_deref().is_some_and(is_needless) {
             *late = None;
         }

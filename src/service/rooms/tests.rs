@@ -22,6 +22,8 @@ struct World {
     /// What has been written to each socket and not looked at yet.
     written: HashMap<ConnId, Vec<u8>>,
     paused: Vec<ConnId>,
+    /// Who does not read.
+    stalled: Option<ConnId>,
     sockets: u32,
 }
 
@@ -43,6 +45,7 @@ impl World {
             },
             written: HashMap::new(),
             paused: Vec::new(),
+            stalled: None,
             sockets: 0,
         }
     }
@@ -101,6 +104,9 @@ impl World {
                 return count;
             }
             for conn in dirty.clone() {
+                if self.stalled == Some(conn) {
+                    continue;
+                }
                 let was_high = self.out.is_high(conn);
                 let bytes = self.out.pending(conn).to_vec();
                 self.out.wrote(conn, bytes.len());
@@ -291,6 +297,65 @@ fn histories_are_spread_over_turns() {
         assert_eq!(fresh, &expected[number..]);
         assert!(history.len() > 40, "{} messages", history.len());
     }
+}
+
+#[test]
+fn a_stalled_member_changes_nothing_for_the_others() {
+    let run = |is_stalled: bool| {
+        let mut world = World::new(4);
+        let people: Vec<ConnId> = (0..10).map(|at| world.come(&format!("p{at}"))).collect();
+        for conn in &people {
+            world.join(*conn);
+        }
+        world.settle();
+        world.stalled = is_stalled.then_some(people[3]);
+        let mut history = Vec::new();
+        for round in 0..300 {
+            let text = format!("{round}:{}", "x".repeat(1_500));
+            world.say(people[round % 3], &text);
+            let mut turns = 0;
+            while turns == 0 || world.rooms.next_due() == Some(0) {
+                world.end_turn();
+                turns += 1;
+                let others = people.iter().filter(|conn| **conn != people[3]);
+                let heard: Vec<Vec<Value>> = others.map(|conn| world.hear(*conn)).collect();
+                history.push((turns, heard));
+            }
+        }
+        let queued = world.out.queued(people[3]);
+        assert_eq!(is_stalled, queued > limits::QUEUE_MAX_BYTES, "{queued}");
+        (history, world.stats.room_deliveries)
+    };
+    // Turn by turn, everybody else hears the same.
+    assert!(run(true) == run(false));
+}
+
+#[test]
+fn a_tab_that_waited_to_catch_up_is_read_from_again() {
+    let mut world = World::new(1);
+    let (other, alice) = (world.come("other"), world.come("alice"));
+    world.join(alice);
+    world.settle();
+    let tab = world.act(|rooms, turn| {
+        let person = rooms.sockets[alice.index()].person;
+        let token = rooms.people.person(person).token.expect("a token");
+        let token = uuid::Uuid::from_bytes(token).simple().to_string();
+        let tab = ConnId::new(2, 1);
+        turn.out.open(tab);
+        let query = format!("user_id=alice&username=alice&session={token}");
+        rooms.admit(tab, &query, turn).expect("welcome");
+        tab
+    });
+    world.sockets += 1;
+    world.settle();
+    // The allowance is spent, so the tab has to wait until it is told what it missed.
+    world.join(other);
+    world.join(tab);
+    world.write();
+    assert_eq!(world.paused, [tab]);
+    world.settle();
+    assert!(world.paused.is_empty());
+    assert_eq!(world.hear(tab)[0]["type"], "join");
 }
 
 #[test]
