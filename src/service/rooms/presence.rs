@@ -295,6 +295,7 @@ impl Rooms {
         for socket in &self.people.person(person).sockets {
             turn.out.lane(*socket).extend_from_slice(&frame);
         }
+        self.charge(frame.len());
         self.pass_over(seat);
         self.membership.leave(seat);
         self.tell(room, frame, None);
