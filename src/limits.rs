@@ -5,8 +5,11 @@
 
 /// Bytes read from one socket in one turn, the size of the loop's one receive buffer.
 pub const READ_BYTES: usize = 16 * 1024;
+/// Events of sockets that one turn takes on. An upgrade or the end of a connection costs some 15 us, nearly all of it
+/// the kernel's.
+pub const EVENTS_PER_TURN: usize = 128;
 /// Connections accepted in one turn.
-pub const ACCEPTS_PER_TURN: usize = 256;
+pub const ACCEPTS_PER_TURN: usize = 64;
 /// Length of the kernel's queue of connections that wait to be accepted.
 pub const LISTEN_BACKLOG: i32 = 4096;
 /// How long accepting rests after the process ran out of descriptors, in milliseconds.
@@ -139,7 +142,9 @@ pub const HISTORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
 /// What of a room one round of it brings to each member, in bytes.
 pub const ROUND_BYTES: usize = 32 * 1024;
-/// Sockets that rooms may write to in one turn.
+/// How long a turn should take at most, in microseconds; longer ones are counted.
+pub const TURN_US: u64 = 5_000;
+/// Sockets that rooms may write to in one turn, and as many again for what comes of joining and leaving.
 pub const DELIVERIES_PER_TURN: usize = 256;
 /// What counts as one more delivery to the same socket, in bytes.
 pub const DELIVERY_BYTES: usize = 4 * 1024;

@@ -158,6 +158,12 @@ pub struct Stats {
     pub match_wait_ms: Histogram<10>,
     /// How long turns took, in microseconds.
     pub turn_us: Histogram<10>,
+    /// How long the longest turn took, in microseconds.
+    pub longest_turn_us: u64,
+    /// Turns that took over [`limits::TURN_US`](crate::limits::TURN_US) of the processor's time.
+    pub busy_turns: u64,
+    /// The most of the processor's time that such a turn took, in microseconds.
+    pub busiest_turn_us: u64,
     closes: [u64; CloseCause::ALL.len()],
     refusals: [u64; Refused::ALL.len()],
 }
@@ -184,6 +190,9 @@ impl Default for Stats {
                 1, 10, 100, 500, 1_000, 3_000, 8_000, 30_000, 120_000, 600_000,
             ]),
             turn_us: Histogram::new([10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 50_000]),
+            longest_turn_us: 0,
+            busy_turns: 0,
+            busiest_turn_us: 0,
             closes: [0; CloseCause::ALL.len()],
             refusals: [0; Refused::ALL.len()],
         }

@@ -117,6 +117,22 @@ impl Snapshot {
             let gauge = ConstGauge::new(value as u64);
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
+        for (name, help, us) in [
+            (
+                "longest_turn",
+                "How long the longest turn took",
+                self.stats.longest_turn_us,
+            ),
+            (
+                "busiest_turn",
+                "The most of the processor's time that a turn of over 5 ms took",
+                self.stats.busiest_turn_us,
+            ),
+        ] {
+            let gauge = ConstGauge::new(us as f64 / 1e6);
+            let unit = Some(&Unit::Seconds);
+            gauge.encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)?;
+        }
         let searching = |census: &Census| census.searching;
         let help = "People who wait for a partner";
         by_mode(encoder, "searching", help, &gauges.census, searching)?;
@@ -166,6 +182,11 @@ impl Snapshot {
                 stats.accept_rests,
             ),
             ("panics", "Handlers that panicked", stats.panics),
+            (
+                "busy_turns",
+                "Turns that took over 5 ms of the processor's time",
+                stats.busy_turns,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
