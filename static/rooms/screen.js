@@ -119,6 +119,14 @@ function leave(room) {
   router.go('/rooms');
 }
 
+/** The room that is open is one's own no more. */
+function goOut() {
+  const isNamed = at.room === place.room.id;
+  place.open(null);
+  if (isShown && isNamed) router.replace('/rooms');
+  drawSoon();
+}
+
 /** Everything is drawn at most once for each frame. */
 function drawSoon() {
   if (isDue) return;
@@ -171,7 +179,6 @@ client.addEventListener('text', ({ detail }) => {
   place.typists.stop(room, sender_id);
   if (sender_id !== identity.id && client.isIn(room)) notify({ isQuiet: true });
 });
-client.addEventListener('leave', ({ detail }) => place.typists.stop(detail.room, detail.sender_id));
 client.addEventListener('typing', ({ detail }) => {
   const { room, sender, sender_id, active } = detail;
   if (sender_id === identity.id) return;
@@ -183,15 +190,17 @@ client.addEventListener('failed', ({ detail }) => {
   for (const { thread } of hall.rooms.values()) thread.mark(detail.cid, 'failed');
   alert.say(`Not delivered: ${detail.message}`);
 });
-client.addEventListener('refused', ({ detail: { room, code, message, type } }) => {
+client.addEventListener('refused', ({ detail: { room: id, code, message, type } }) => {
   if (type === 'leave_room') return;
-  alert.say(code === 'room_not_found' ? 'That room is not there any more.' : message);
-  if (place.room?.id !== room) return;
-  place.open(null);
-  if (isShown) router.replace('/rooms');
+  const room = hall.room(id);
+  alert.say(code === 'room_not_found' ? `The room “${room.name}” is not there any more.` : message);
+  // What was said, and could not be said, can still be read.
+  if (place.room === room && !room.thread.entries.length) goOut();
+  drawSoon();
 });
-client.addEventListener('left', ({ detail }) => {
-  if (place.room?.id === detail.room) drawSoon();
+client.addEventListener('leave', ({ detail: { room, sender_id } }) => {
+  place.typists.stop(room, sender_id);
+  if (sender_id === identity.id && place.room?.id === room) goOut();
 });
 client.addEventListener('joined', () => draw());
 client.addEventListener('trouble', ({ detail: { kind } }) => {
