@@ -20,7 +20,7 @@ const identity = new Identity();
 const client = new Client(identity);
 const hall = new Hall(client, identity);
 const letters = new Letters(client, identity);
-const gate = new Gate({ named, cancel: () => show() });
+const gate = new Gate({ named, cancel: stay });
 const list = new List(hall, { rename: () => ask() });
 const place = new Place(hall, client, { leave });
 const side = new Side(client, letters, identity);
@@ -104,13 +104,19 @@ function ask() {
   gate.ask(identity.name);
 }
 
+/** The name stays as it was. */
+function stay() {
+  show();
+  list.focus();
+}
+
 function named(name) {
   allowSound();
   const isOther = identity.name && identity.name !== name;
   identity.name = name;
   if (isOther) client.rename();
   screen.enter(at.rest);
-  if (at.view === 'list') find('.lines a', list.element)?.focus({ preventScroll: true });
+  if (at.view === 'list') (find('.lines a', list.element) ?? find('#main')).focus({ preventScroll: true });
 }
 
 function leave(room) {

@@ -247,7 +247,7 @@ test('Rooms: an own message is there at once, then sent; refused, it can be trie
   await expect(bubbles(ann, 'you')).toHaveText(['on its way']);
 });
 
-test('Rooms: what comes too fast waits and is said once, in order', async ({ person }) => {
+test('Rooms: what comes too fast waits, and is said once', async ({ person }) => {
   const own = await serve({ 'message-rate': 20, 'message-burst': 3 });
   const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'fast', { url: own.url });
   const texts = Array.from({ length: 8 }, (_, index) => `text ${index}`);
@@ -354,6 +354,26 @@ test('Rooms: a restart of the server is survived: same rooms, no message lost', 
   await own.stop();
 });
 
+test('Rooms: a room that is gone with the old server can still be read, and says what was not delivered', async ({ person }) => {
+  let own = await serve();
+  const ann = await enter(person, 'Ann', { url: own.url, tolerates });
+  const room = await create(ann, 'gone');
+  await say(ann, 'said');
+  await expect(states(ann)).toHaveText(['Sent']);
+  await own.stop();
+  await say(ann, 'not said any more');
+  own = await serve({ listen: new URL(own.url).host });
+  await expect(ann.locator('#alert')).toHaveText(`The room “${room}” is not there any more.`, { timeout: 18_000 });
+  await expect(bubbles(ann, 'you')).toHaveText(['said', 'not said any more']);
+  await expect(states(ann)).toHaveText([/Not delivered/]);
+  await input(ann).fill('a draft');
+  await expect(ann.locator('.place').getByRole('button', { name: 'Send' })).toBeDisabled();
+  await ann.getByRole('button', { name: 'Retry' }).click();
+  await expect(states(ann)).toHaveText([/Not delivered/]);
+  await ann.close();
+  await own.stop();
+});
+
 test('Rooms: private conversations, with badges until they are read', async ({ person }) => {
   const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'private');
   await privately(ann, 'Bob');
@@ -420,15 +440,29 @@ test('Rooms: two tabs are one person, with the same rooms and the same badges', 
   const room = await create(tab, 'by the second tab');
   await expect(ann.getByRole('list', { name: 'Your rooms' }).getByRole('link', { name: room })).toBeVisible();
   await open(bob, room);
-  // Neither tab looks at it.
-  for (const page of [ann, tab]) await page.evaluate(() => (location.hash = '#/'));
+  // Neither tab looks at it, until one does.
+  await roomLine(tab, 'two tabs').click();
   await say(bob, 'to both');
-  for (const page of [ann, tab]) await page.evaluate(() => history.back());
-  await tab.bringToFront();
-  await expect(bubbles(tab, 'other').last()).toHaveText('to both');
+  for (const page of [ann, tab]) await expect(roomLine(page, room).locator('.badge')).toHaveText('1 unread');
+  await roomLine(tab, room).click();
+  await expect(bubbles(tab, 'other')).toHaveText(['to both']);
   await expect(roomLine(ann, room).locator('.badge')).toBeHidden();
+  await privately(bob, 'Ann');
+  await sayPrivately(bob, 'a letter to both');
+  for (const page of [ann, tab]) await expect(page.locator('#nav .badge')).toHaveText('1 unread');
+  await ann.locator('.tabs').getByRole('link', { name: 'Private' }).click();
+  await ann.getByRole('list', { name: 'Private conversations' }).getByRole('link', { name: 'Bob' }).click();
+  await expect(bubbles(ann, 'other', '.side')).toHaveText(['a letter to both']);
+  await expect(tab.locator('#nav .badge')).toHaveCount(0);
   await tab.close();
   await expect(members(bob)).toHaveText([/^Bob/, /^Ann/]);
+  // What one leaves, the other has left.
+  await roomLine(ann, room).click();
+  const again = await ann.context().newPage();
+  await again.goto(ann.url());
+  await expect(members(again)).toHaveCount(2);
+  await again.getByRole('button', { name: 'Leave this room' }).click();
+  await expect(ann.getByText('Choose a room, or make one of your own.')).toBeVisible();
 });
 
 test('Rooms: what is said is text, whatever it looks like', async ({ person }) => {
@@ -474,7 +508,7 @@ test('Rooms: refusals are said in words, and the draft is kept', async ({ person
   const alert = ann.locator('#alert');
   // The room is gone: nothing is left to be in, but the page goes on.
   await ann.evaluate(() => (location.hash = '#/rooms/nowhere'));
-  await expect(alert).toHaveText('That room is not there any more.');
+  await expect(alert).toHaveText('The room “nowhere” is not there any more.');
   await expect.poll(() => new URL(ann.url()).hash).toBe('#/rooms');
   await roomLine(ann, room).click();
   await expect(input(ann)).toHaveValue('a draft');
