@@ -19,6 +19,7 @@ start = new Start(client, {
 settings.start(() => {
   chat.forget();
   start.forget();
+  router.forget();
 });
 // Until something has happened in the chat, the first screen has its title, too.
 router.add({ ...start.screen, title: () => chat.title });

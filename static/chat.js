@@ -29,7 +29,7 @@ export class Chat {
   #client;
   #wish;
   #phase = 'idle';
-  #composer = new Composer();
+  #composer = new Composer(find('#chat'), 'draft');
   #log = new Log((entry) => this.#retry(entry));
   #partner = new Partner();
   #typing = new Typing();
