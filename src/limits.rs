@@ -156,6 +156,25 @@ pub const LISTING_BYTES_MAX: usize = 160 * 1024;
 /// Messages in one page of a room's history, unless fewer are asked for.
 pub const PAGE_MESSAGES: usize = 50;
 
+/// A pseudo, in Unicode code points: at least.
+pub const PSEUDO_CHARS_MIN: usize = 2;
+/// A pseudo, in Unicode code points: at most.
+pub const PSEUDO_CHARS_MAX: usize = 32;
+/// An e-mail address, in bytes.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// A password, in Unicode code points: at least.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// A password, in Unicode code points: at most.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Logins of one address that may fail within [`LOGINS_BY_ADDRESS_MS`].
+pub const LOGINS_BY_ADDRESS: u32 = 5;
+/// See [`LOGINS_BY_ADDRESS`]; in milliseconds.
+pub const LOGINS_BY_ADDRESS_MS: u64 = 20_000;
+/// Logins to one account that may fail within [`LOGINS_BY_ACCOUNT_MS`].
+pub const LOGINS_BY_ACCOUNT: u32 = 20;
+/// See [`LOGINS_BY_ACCOUNT`]; in milliseconds.
+pub const LOGINS_BY_ACCOUNT_MS: u64 = 300_000;
+
 /// How long a request may wait for an answer from a thread beside the loop, in milliseconds; then the client is told
 /// that the service is not available.
 pub const ASK_MS: u64 = 2_000;

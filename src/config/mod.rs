@@ -1,5 +1,6 @@
 //! What an operator may set, and where from: defaults, then a file, then the environment, then flags.
 
+mod database;
 mod keys;
 mod load;
 
@@ -9,6 +10,7 @@ use ipnet::IpNet;
 use log::LevelFilter;
 
 use crate::kernel::bucket::Rate;
+use crate::kernel::secret::Secret;
 use crate::net::Bind;
 use crate::service::stranger::{Format, Opening};
 use crate::wire::origin::Allowed;
@@ -27,7 +29,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    fn rate(self) -> Rate {
+    /// The same as a budget.
+    pub fn rate(self) -> Rate {
         Rate::new(self.per_second, self.burst)
     }
 }
@@ -38,6 +41,8 @@ impl Pace {
 pub struct Config {
     pub listen: Vec<Bind>,
     pub data: PathBuf,
+    pub db_url: Secret,
+    pub jwt_secret: Option<Secret>,
     pub log: LevelFilter,
     pub max_connections: usize,
     pub connections_per_ip: u32,
@@ -45,6 +50,7 @@ pub struct Config {
     pub message: Pace,
     pub skip: Pace,
     pub frame: Pace,
+    pub register: Pace,
     pub allowed_origins: String,
     pub trusted_proxies: Vec<IpNet>,
     pub widen_after_ms: u64,
@@ -52,6 +58,7 @@ pub struct Config {
     pub auto_match: bool,
     pub stranger_format: Format,
     pub rooms_create_on_join: bool,
+    pub private_room_ms: u64,
     pub drain_ms: u64,
 }
 
@@ -61,6 +68,8 @@ impl Default for Config {
         Self {
             listen: vec![Bind::Every(8080)],
             data: PathBuf::from("data"),
+            db_url: Secret::new(String::new()),
+            jwt_secret: None,
             log: LevelFilter::Info,
             max_connections: 0,
             connections_per_ip: 50,
@@ -68,6 +77,7 @@ impl Default for Config {
             message: pace(5.0, 20),
             skip: pace(2.0, 10),
             frame: pace(100.0, 200),
+            register: pace(0.2, 10),
             allowed_origins: String::new(),
             trusted_proxies: Vec::new(),
             widen_after_ms: 8_000,
@@ -75,6 +85,7 @@ impl Default for Config {
             auto_match: false,
             stranger_format: Format::Json,
             rooms_create_on_join: false,
+            private_room_ms: 86_400_000,
             drain_ms: 10_000,
         }
     }
@@ -90,6 +101,11 @@ impl Config {
             0 => room,
             wanted => wanted.min(room),
         }
+    }
+
+    /// Where accounts are kept: `sqlite:PATH` or `postgres://...`. There may be a password in it.
+    pub fn database(&self) -> Secret {
+        database::resolved(&self.db_url, &self.data)
     }
 
     /// The settings of the connection layer; `seed` is for its hash tables.

@@ -3,7 +3,10 @@
 //! Nothing here knows of connections or services. Decoders take what has arrived and say what it means or
 //! why it is refused; encoders append to the caller's buffer.
 
+pub mod account;
 pub mod body;
+pub mod country;
+pub mod fold;
 pub mod frame;
 pub mod head;
 pub mod json;
@@ -12,5 +15,6 @@ pub mod message;
 pub mod origin;
 pub mod query;
 pub mod response;
+pub mod token;
 pub mod upgrade;
 pub mod utf8;

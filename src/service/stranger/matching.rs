@@ -8,9 +8,6 @@
 //!
 //! Each rule is a choice of queues to stand in and queues to look into, so a match costs O(interests).
 
-use caseless::Caseless;
-use unicode_normalization::UnicodeNormalization;
-
 use super::Stranger;
 use super::client::{self, Client};
 use super::command::{self, Fault};
@@ -21,6 +18,7 @@ use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{QueueKey, Seat};
 use crate::limits;
+use crate::wire::fold::fold;
 
 /// Stands for no interest in particular.
 const OPEN: u32 = u32::MAX;
@@ -332,11 +330,6 @@ impl Stranger {
             self.names.release(id);
         }
     }
-}
-
-/// Makes different spellings of the same word equal: NFKC, and case folded.
-fn fold(text: &str) -> String {
-    text.trim().nfkc().default_case_fold().nfkc().collect()
 }
 
 /// The queues in which somebody can be found; with `more`, only those that widening adds.
