@@ -43,27 +43,49 @@ impl Accounts {
                 return Err(format!("{conn:?} is not where it belongs"));
             }
             for ticket in &socket.asked {
-                if self.pending.wait(*ticket).is_none_or(|wait| wait.asker != Some(conn)) {
+                if self
+                    .pending
+                    .wait(*ticket)
+                    .is_none_or(|wait| wait.asker != Some(conn))
+                {
                     return Err(format!("{conn:?} waits for {ticket:?} in vain"));
                 }
             }
         }
-        let seated: usize = self.doors.all().map(|(_, door)| door.everybody().count()).sum();
-        let noticed: usize = self.people.all().map(|(_, person)| person.notices.len()).sum();
+        let seated: usize = self
+            .doors
+            .all()
+            .map(|(_, door)| door.everybody().count())
+            .sum();
+        let noticed: usize = self
+            .people
+            .all()
+            .map(|(_, person)| person.notices.len())
+            .sum();
         let entered: usize = self.people.all().map(|(_, person)| person.in_rooms).sum();
         let counted = (self.notices.listeners().len(), noticed, seated, entered);
         if counted != (listeners, listeners, in_rooms, in_rooms) {
-            return Err(format!("{listeners} listen and {in_rooms} are in rooms, not {counted:?}"));
+            return Err(format!(
+                "{listeners} listen and {in_rooms} are in rooms, not {counted:?}"
+            ));
         }
-        let reachable = self.people.all().filter(|(_, person)| !person.notices.is_empty());
+        let reachable = self
+            .people
+            .all()
+            .filter(|(_, person)| !person.notices.is_empty());
         if reachable.count() != self.people.reachable() {
-            return Err(format!("{} people cannot be reached", self.people.reachable()));
+            return Err(format!(
+                "{} people cannot be reached",
+                self.people.reachable()
+            ));
         }
         for (user, ticket) in &self.matching {
             let errand = self.pending.wait(*ticket).map(|wait| &wait.errand);
             let is_theirs = match errand {
                 Some(Errand::Join { user: other, .. }) => other == user,
-                Some(Errand::Match { waiter, joiner }) => waiter.user == *user || joiner.user == *user,
+                Some(Errand::Match { waiter, joiner }) => {
+                    waiter.user == *user || joiner.user == *user
+                }
                 _ => false,
             };
             if !is_theirs || self.pool.has(*user) {

@@ -6,7 +6,7 @@ use super::command::{self, Command, Fault};
 use super::pending::Errand;
 use super::sockets::Place;
 use super::voice::{self, Event};
-use super::{Accounts, Arrival, failure, strange};
+use super::{Accounts, Arrival, expiry, failure, strange};
 use crate::conn::{Late, Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
 use crate::kernel::effect::Effect;
@@ -176,6 +176,15 @@ impl Accounts {
             .add(conn, arrival.user, arrival.place, arrival.until_ms);
         match arrival.place {
             Place::Notices => self.listen(conn, arrival, turn),
+            Place::Room(room, _) if self.doors.get(room).is_none() => {
+                // It has ended in between.
+                turn.out.effects.push(Effect::Close {
+                    conn,
+                    code: 1000,
+                    reason: expiry::TIME_IS_OVER,
+                    cause: CloseCause::RoomEnded,
+                });
+            }
             Place::Room(room, side) => {
                 self.doors.enter(room, side, conn);
                 turn.out.effects.push(Effect::Pace(conn, true));

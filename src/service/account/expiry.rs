@@ -189,6 +189,7 @@ impl Accounts {
     }
 }
 
-const TIME_IS_OVER: &str = "the room's time is over";
+/// Why the sockets in a room are closed whose time is over.
+pub(super) const TIME_IS_OVER: &str = "the room's time is over";
 /// Why the sockets in a room are closed that somebody has closed.
 pub(super) const CLOSED: &str = "the room was closed";

@@ -33,6 +33,8 @@ pub(super) struct NewAccount {
     user: User,
     pseudo_key: String,
     email_key: String,
+    address: Subscriber,
+    charge: Charge,
 }
 
 /// Somebody who is logging in.
@@ -74,8 +76,8 @@ impl Accounts {
             return Err(failure::response(Refusal::Unavailable));
         }
         let address = Subscriber::of(request.client);
-        // What a password costs to hash is the same as for logging in, and so is how often one may ask for it.
-        self.throttles
+        let charge = self
+            .throttles
             .by_address
             .charge(&address, turn.now.micros)
             .map_err(|retry_us| too_many(retry_us, turn))?;
@@ -90,10 +92,15 @@ impl Accounts {
             user,
             pseudo_key,
             email_key,
+            address,
+            charge,
         };
         let ask = Ask::Hash(Hashing::Hash(password));
-        self.ask(Some(request.conn), ask, Errand::Hash(Box::new(new)), turn)
-            .map_err(failure::response)?;
+        let errand = Errand::Hash(Box::new(new));
+        if let Err(refusal) = self.ask(Some(request.conn), ask, errand, turn) {
+            self.throttles.by_address.refund(&address, charge);
+            return Err(failure::response(refusal));
+        }
         Ok(None)
     }
 
@@ -105,9 +112,10 @@ impl Accounts {
         outcome: Outcome,
         turn: &mut Turn<'_>,
     ) {
+        let (address, charge) = (new.address, new.charge);
         if asker.is_none() {
             // They were told that it did not work.
-            return;
+            return self.throttles.by_address.refund(&address, charge);
         }
         let phc = match outcome {
             Ok(Answer::Hashed(phc)) => Ok(phc),
@@ -117,14 +125,15 @@ impl Accounts {
         let asked = phc.and_then(|phc| {
             let query = Query::Register {
                 user: new.user.clone(),
-                pseudo_key: new.pseudo_key,
-                email_key: new.email_key,
+                pseudo_key: new.pseudo_key.clone(),
+                email_key: new.email_key.clone(),
                 phc,
             };
-            let errand = Errand::Register(Box::new(new.user));
+            let errand = Errand::Register(Box::new(new));
             self.ask(asker, Ask::Store(query), errand, turn)
         });
         if let Err(refusal) = asked {
+            self.throttles.by_address.refund(&address, charge);
             self.respond(asker, failure::response(refusal));
         }
     }
@@ -133,15 +142,19 @@ impl Accounts {
     pub(super) fn registered(
         &mut self,
         asker: Option<ConnId>,
-        user: &User,
+        new: &NewAccount,
         outcome: Outcome,
         turn: &mut Turn<'_>,
     ) {
+        if outcome != Err(Refusal::Taken) {
+            // Only who looks for names that are taken is to be slowed down.
+            self.throttles.by_address.refund(&new.address, new.charge);
+        }
         let response = match outcome {
             Ok(Answer::Done) => {
                 turn.stats.registrations += 1;
-                let token = self.token(user.id, turn);
-                json::signed_in(Status::CREATED, &token, user)
+                let token = self.token(new.user.id, turn);
+                json::signed_in(Status::CREATED, &token, &new.user)
             }
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),

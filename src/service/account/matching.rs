@@ -114,13 +114,7 @@ impl Accounts {
     }
 
     /// Asks for a room for two people who are out of the queue.
-    fn open_for(
-        &mut self,
-        asker: Option<ConnId>,
-        waiter: Waiter,
-        user: Uuid,
-        turn: &mut Turn<'_>,
-    ) {
+    fn open_for(&mut self, asker: Option<ConnId>, waiter: Waiter, user: Uuid, turn: &mut Turn<'_>) {
         let room = self.fresh_uuid();
         let query = self.open_query(room, [waiter.user, user], turn.now);
         let errand = Errand::Match {

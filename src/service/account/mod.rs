@@ -47,13 +47,13 @@ use crate::wire::response::Response;
 use crate::wire::token::Key;
 
 use doors::Doors;
+pub use entry::Admission;
 use expiry::Expiry;
 use login::Throttles;
 use notices::Notices;
 use pending::{Errand, Pending, Wait};
 use people::People;
 use pool::Pool;
-pub use entry::Admission;
 pub use rest::Resource;
 use sockets::{Place, Sockets};
 
@@ -218,7 +218,7 @@ impl Accounts {
             Errand::Ping => {}
             Errand::Expire { asked_ms } => self.expired(asked_ms, outcome, turn),
             Errand::Hash(account) => self.hashed(asker, *account, outcome, turn),
-            Errand::Register(user) => self.registered(asker, &user, outcome, turn),
+            Errand::Register(account) => self.registered(asker, &account, outcome, turn),
             Errand::Credentials(attempt) => self.found(asker, *attempt, outcome, turn),
             Errand::Verify(attempt) => self.verified(asker, *attempt, outcome, turn),
             Errand::Join { user, same_country } => {
@@ -251,8 +251,7 @@ impl Accounts {
         self.end_overdue_rooms(turn);
         self.ask_for_expired(turn);
         let people = &self.people;
-        self.pool
-            .expire(turn.now, |user| people.is_reachable(user));
+        self.pool.expire(turn.now, |user| people.is_reachable(user));
         self.people.expire(turn.now.micros);
         self.dismiss_expired_tokens(turn);
         self.count(turn);

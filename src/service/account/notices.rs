@@ -4,7 +4,6 @@
 
 use uuid::Uuid;
 
-use super::sockets::Place;
 use super::voice::{self, Event};
 use super::{Accounts, Arrival};
 use crate::conn::Turn;
@@ -109,10 +108,5 @@ impl Accounts {
         for conn in sockets {
             turn.out.lane(*conn).extend_from_slice(&frame);
         }
-    }
-
-    /// Whether `place` is a socket for notifications.
-    pub(super) const fn is_notices(place: Place) -> bool {
-        matches!(place, Place::Notices)
     }
 }

@@ -16,7 +16,6 @@ use super::rest::Reacting;
 use super::room::Saying;
 use crate::kernel::ask::{Outcome, Refusal, Ticket};
 use crate::kernel::id::ConnId;
-use crate::kernel::record::User;
 use crate::kernel::time::Now;
 use crate::limits;
 
@@ -30,7 +29,7 @@ pub(super) enum Errand {
     /// `POST /auth/register`: the password is being hashed.
     Hash(Box<NewAccount>),
     /// `POST /auth/register`: the account is being kept.
-    Register(Box<User>),
+    Register(Box<NewAccount>),
     /// `POST /auth/login`: whose name is it?
     Credentials(Box<Attempt>),
     /// `POST /auth/login`: is it the password?
@@ -138,13 +137,7 @@ impl Pending {
         Ok(self.add(asker, is_store, errand, now))
     }
 
-    fn add(
-        &mut self,
-        asker: Option<ConnId>,
-        is_store: bool,
-        errand: Errand,
-        now: Now,
-    ) -> Ticket {
+    fn add(&mut self, asker: Option<ConnId>, is_store: bool, errand: Errand, now: Now) -> Ticket {
         let ticket = self.fresh();
         let ms = if is_store {
             limits::ASK_MS

@@ -167,7 +167,11 @@ impl Pool {
                 return Err(format!("{waiter:?} is in the wrong queues"));
             }
         }
-        if self.open.iter().any(|number| !self.waiters.contains_key(number)) {
+        if self
+            .open
+            .iter()
+            .any(|number| !self.waiters.contains_key(number))
+        {
             return Err("somebody waits who does not".into());
         }
         Ok(())

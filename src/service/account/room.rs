@@ -275,7 +275,11 @@ impl Accounts {
             id: upto,
         };
         if let Some(door) = self.doors.get_mut(room) {
-            let side = if door.users[0] == user { Side::A } else { Side::B };
+            let side = if door.users[0] == user {
+                Side::A
+            } else {
+                Side::B
+            };
             let read = &mut door.read[side.index()];
             *read = upto.max(*read);
             if has_changed {
