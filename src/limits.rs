@@ -106,6 +106,12 @@ pub const AUTO_REQUEUE_MS: u64 = 3_000;
 pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
+/// Keys for STUN and TURN servers that one person may ask for, a second and at once.
+pub const ICE_KEYS_PER_SECOND: f64 = 0.1;
+/// Keys that may be asked for at once.
+pub const ICE_KEYS_BURST: u32 = 5;
+/// The shortest secret that is shared with TURN servers, in bytes: whoever has credentials can try secrets at leisure.
+pub const TURN_SECRET_BYTES_MIN: usize = 16;
 
 /// A person's own id in rooms, in Unicode code points.
 pub const USER_ID_CHARS_MAX: usize = 64;

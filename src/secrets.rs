@@ -62,7 +62,12 @@ fn read(path: &Path) -> io::Result<Secret> {
 fn make(path: &Path) -> io::Result<()> {
     let mut secret = [0; SECRET_BYTES];
     getrandom::fill(&mut secret).map_err(io::Error::other)?;
-    let text = Secret::new(secret.iter().map(|byte| format!("{byte:02x}")).collect());
+    let text = Secret::new(
+        secret
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    );
     let number = getrandom::u64().map_err(io::Error::other)?;
     let draft = path.with_extension(format!("{number:016x}"));
     let written = write(&draft, &text).and_then(|()| match fs::hard_link(&draft, path) {

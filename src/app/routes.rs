@@ -17,7 +17,7 @@ pub enum Endpoint {
     Stranger,
     /// The socket of the rooms.
     Rooms,
-    /// What can be had of the rooms by plain requests.
+    /// What can be had below `/api/` by plain requests.
     Api(Resource),
     /// The socket of a private room.
     PrivateRoom,
@@ -35,7 +35,7 @@ pub enum Endpoint {
     Metrics,
 }
 
-/// What the rooms have for plain requests.
+/// What can be had below `/api/` by plain requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The rooms there are.
@@ -46,6 +46,8 @@ pub enum Resource {
     Users,
     /// Where to say something.
     Messages,
+    /// The servers with whose help two browsers reach each other.
+    Ice,
 }
 
 /// A path and what answers there.
@@ -90,6 +92,11 @@ pub const ROUTES: &[Route] = &[
         path: "/api/messages",
         allow: ACT,
         endpoint: Endpoint::Api(Resource::Messages),
+    },
+    Route {
+        path: "/api/ice",
+        allow: READ,
+        endpoint: Endpoint::Api(Resource::Ice),
     },
     Route {
         path: "/ws/notifications",

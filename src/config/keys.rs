@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Config, database};
 use crate::kernel::secret::Secret;
+use crate::limits;
 use crate::service::stranger::Format;
 use crate::wire::origin::Allowed;
 use crate::wire::token;
@@ -278,6 +279,63 @@ pub const KEYS: &[Key] = &[
             Ok(())
         },
         show: |config| json!(config.private_room_ms),
+    },
+    Key {
+        name: "ice_servers",
+        aliases: &["video.ice_servers"],
+        value: "LIST",
+        help: "STUN and TURN servers for video, as stun:HOST:PORT or turn:HOST:PORT, separated by commas; none by default",
+        set: |config, text| list(text).map(|urls| config.ice_servers = urls),
+        show: |config| shown_list(&config.ice_servers),
+    },
+    Key {
+        name: "turn_secret",
+        aliases: &["video.turn_secret"],
+        value: "SECRET",
+        help: "What the TURN servers know, too (static-auth-secret of coturn); better set in the environment than as a flag",
+        set: |config, text| {
+            if text == Secret::REDACTED {
+                return Err("the secret itself is needed, not what stands for it".to_owned());
+            }
+            if !text.is_empty() && text.len() < limits::TURN_SECRET_BYTES_MIN {
+                let min = limits::TURN_SECRET_BYTES_MIN;
+                return Err(format!("a secret needs at least {min} bytes"));
+            }
+            config.turn_secret = Secret::new(text);
+            Ok(())
+        },
+        show: |config| json!(config.turn_secret.redacted()),
+    },
+    Key {
+        name: "turn_ttl_s",
+        aliases: &["video.turn_ttl_s"],
+        value: "N",
+        help: "How many seconds credentials for TURN work, 60 to 86400 [default: 3600]",
+        set: |config, text| {
+            config.turn_ttl_s = number(text)?;
+            if (60..=86_400).contains(&config.turn_ttl_s) {
+                Ok(())
+            } else {
+                Err(format!("'{text}' is not between 60 and 86400"))
+            }
+        },
+        show: |config| json!(config.turn_ttl_s),
+    },
+    Key {
+        name: "video_require_account",
+        aliases: &["video.require_account"],
+        value: "BOOL",
+        help: "Whether only people with an account may meet by video [default: false]",
+        set: |config, text| flag(text).map(|value| config.video_require_account = value),
+        show: |config| json!(config.video_require_account),
+    },
+    Key {
+        name: "video_relay_only",
+        aliases: &["video.relay_only"],
+        value: "BOOL",
+        help: "Whether video goes only through TURN, so that nobody learns a stranger's address [default: false]",
+        set: |config, text| flag(text).map(|value| config.video_relay_only = value),
+        show: |config| json!(config.video_relay_only),
     },
     number!(
         "drain_ms",

@@ -56,6 +56,7 @@ pub fn load(
             (key.set)(&mut config, value).map_err(|error| format!("--{flag}: {error}"))?;
         }
     }
+    config.check()?;
     Ok(if flags.get_flag("print_config") {
         Invocation::Print(shown(&config))
     } else {
@@ -310,6 +311,17 @@ mod tests {
             (vec!["--private-room-ms", "999"], vec![], "1000"),
             (vec![], vec![("JWT_SECRET", "")], "JWT_SECRET"),
             (vec![], vec![("DB_URL", "h/d")], "DB_URL"),
+            (vec!["--ice-servers", "stun:a,http:b"], vec![], "'http:b'"),
+            (vec!["--ice-servers", "turn:a"], vec![], "turn_secret"),
+            (vec!["--turn-secret", "too short"], vec![], "--turn-secret"),
+            (vec!["--turn-secret", "(redacted)"], vec![], "--turn-secret"),
+            (vec!["--turn-ttl-s", "5"], vec![], "--turn-ttl-s"),
+            (vec!["--video-relay-only"], vec![], "video_relay_only"),
+            (
+                vec!["--video-relay-only", "--ice-servers", "stun:a"],
+                vec![],
+                "video_relay_only",
+            ),
             (vec!["stray"], vec![], "stray"),
             (
                 vec![],
@@ -367,6 +379,30 @@ mod tests {
         }
         assert_eq!(config.database().expose(), "postgres://u:hunter2@h/d");
         assert_eq!(config.jwt_secret, Some(Secret::new(secret.to_owned())));
+    }
+
+    #[test]
+    fn video_is_set_like_everything_else_and_its_secret_does_not_show() {
+        let path = file(
+            "video",
+            r#"{"video": {"ice_servers": ["stun:a", "turn:b:3478"], "require_account": true, "relay_only": true}}"#,
+        );
+        let secret = [("PASSERBY_TURN_SECRET", "north-wind-and-the-sun")];
+        let config = run(&["--config", &path, "--turn-ttl-s", "600"], &secret).expect("good");
+        assert_eq!(config.ice_servers.len(), 2);
+        assert!(config.video_require_account && config.video_relay_only);
+        assert_eq!(config.turn_ttl_s, 600);
+        assert_eq!(config.turn_secret.expose(), "north-wind-and-the-sun");
+        let Err(printed) = run(&["--config", &path, "--print-config"], &secret) else {
+            panic!("must print");
+        };
+        assert!(
+            printed.contains("\"turn_secret\": \"(redacted)\""),
+            "{printed}"
+        );
+        for shown in [printed, format!("{config:?} {:?}", config.app())] {
+            assert!(!shown.contains("north-wind"), "{shown}");
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use log::LevelFilter;
 use crate::kernel::bucket::Rate;
 use crate::kernel::secret::Secret;
 use crate::net::Bind;
-use crate::service::stranger::{Format, Opening};
+use crate::service::stranger::{Format, Opening, Video};
+use crate::wire::ice::IceUrl;
 use crate::wire::origin::Allowed;
 use crate::{app, conn, limits, net, service};
 
@@ -59,6 +60,11 @@ pub struct Config {
     pub stranger_format: Format,
     pub rooms_create_on_join: bool,
     pub private_room_ms: u64,
+    pub ice_servers: Vec<IceUrl>,
+    pub turn_secret: Secret,
+    pub turn_ttl_s: u64,
+    pub video_require_account: bool,
+    pub video_relay_only: bool,
     pub drain_ms: u64,
 }
 
@@ -86,12 +92,30 @@ impl Default for Config {
             stranger_format: Format::Json,
             rooms_create_on_join: false,
             private_room_ms: 86_400_000,
+            ice_servers: Vec::new(),
+            turn_secret: Secret::default(),
+            turn_ttl_s: 3_600,
+            video_require_account: false,
+            video_relay_only: false,
             drain_ms: 10_000,
         }
     }
 }
 
 impl Config {
+    /// Checks what no key can check alone. The error is one line for the operator.
+    fn check(&self) -> Result<(), String> {
+        let relays = self.ice_servers.iter().any(IceUrl::is_turn);
+        if relays && self.turn_secret.is_empty() {
+            return Err("ice_servers: a turn: URL is of no use without turn_secret".to_owned());
+        }
+        if self.video_relay_only && !relays {
+            let fault = "video_relay_only: there is no relay; name a turn: URL in ice_servers";
+            return Err(fault.to_owned());
+        }
+        Ok(())
+    }
+
     /// How many connections chats may have, when the process may open `descriptors`.
     pub fn connections_max(&self, descriptors: usize) -> usize {
         let room = descriptors
@@ -136,6 +160,13 @@ impl Config {
                 skip_rate: self.skip.rate(),
                 widen_after_ms: self.widen_after_ms,
                 rematch_after_ms: self.rematch_after_ms,
+                video: Video {
+                    require_account: self.video_require_account,
+                    relay_only: self.video_relay_only,
+                    ice_servers: self.ice_servers.clone(),
+                    turn_secret: self.turn_secret.clone(),
+                    turn_ttl_s: self.turn_ttl_s,
+                },
             },
             rooms: service::rooms::Settings {
                 message_rate: self.message.rate(),
