@@ -220,6 +220,34 @@ pub const STORE_RETRY_MS: [u64; 2] = [100, 5_000];
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 
+/// How long a private room lasts, in milliseconds.
+pub const PRIVATE_ROOM_MS: u64 = 86_400_000;
+/// How long it is remembered that a private room has ended, in milliseconds.
+pub const ENDED_ROOM_MS: u64 = 7 * 86_400_000;
+/// Private rooms of one person at the same time.
+pub const PRIVATE_ROOMS_PER_PERSON_MAX: u32 = 200;
+/// What somebody calls a private room, in Unicode code points.
+pub const LABEL_CHARS_MAX: usize = 64;
+/// An emoji put to a message, in bytes.
+pub const EMOJI_BYTES_MAX: usize = 32;
+/// Messages in one page of a private room's history at most.
+pub const PAGE_MESSAGES_MAX: u32 = 200;
+/// How long somebody waits in the pool without being seen, in milliseconds.
+pub const POOL_UNSEEN_MS: u64 = 30_000;
+/// Shortest time between two rounds that tell how many people are here, in milliseconds.
+pub const COUNT_MS: u64 = 5_000;
+/// Questions to the store that one socket may wait for before reading from it rests, and how many it may still wait for
+/// when reading goes on.
+pub const ASKS_PER_SOCKET_MAX: usize = 64;
+/// See [`ASKS_PER_SOCKET_MAX`].
+pub const ASKS_PER_SOCKET_LOW: usize = 16;
+/// How often the store is asked whether a room has ended, at least, in milliseconds.
+pub const EXPIRY_CHECK_MS: u64 = 60_000;
+/// After how long something that the store could not do is tried again, in milliseconds.
+pub const STORE_RETRY_MS: u64 = 1_000;
+/// How long somebody's budgets are remembered after their last socket has closed, in milliseconds.
+pub const BUDGET_MS: u64 = 60_000;
+
 /// Addresses whose use is remembered.
 pub const ADDRESSES_MAX: usize = 100_000;
 /// Letters from other threads that may wait for the loop.
@@ -234,6 +262,7 @@ const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES);
 const _: () = assert!(OVERFLOW_CONNECTIONS < RESERVED_DESCRIPTORS);
 const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
 const _: () = assert!(ASK_MS + HASH_MS + ASK_MS < ANSWER_MS);
+const _: () = assert!(ASKS_PER_SOCKET_LOW < ASKS_PER_SOCKET_MAX);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
 const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);

@@ -55,8 +55,8 @@ fn main() -> ExitCode {
 /// Opens the listeners, says so, and turns until told to stop.
 fn serve(config: &Config) -> Result<(), String> {
     secrets::make_directory(&config.data)?;
-    // Nothing asks for a token yet, but a secret that is no good must show at the start.
-    let _token_key = secrets::token_key(config)?;
+    let mut settings = config.app();
+    settings.accounts.key = Some(secrets::token_key(config)?);
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)
         .map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
     let connections_max = config.connections_max(descriptors as usize);
@@ -67,7 +67,7 @@ fn serve(config: &Config) -> Result<(), String> {
     getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
     let table_seed = getrandom::u64().map_err(|error| format!("no randomness: {error}"))?;
     #[cfg_attr(not(debug_assertions), allow(unused_mut))]
-    let mut app = App::new(config.app(), seed);
+    let mut app = App::new(settings, seed);
     // While the page is worked on, a reload shows an edit.
     #[cfg(debug_assertions)]
     {
