@@ -73,6 +73,21 @@ impl Client {
         }
     }
 
+    /// The next message, pings aside: nothing if none comes within `limit`, and nothing in that if the connection has ended.
+    pub fn try_next(&mut self, limit: Duration) -> Option<Option<Message>> {
+        self.stream()
+            .set_read_timeout(Some(limit))
+            .expect("an option");
+        loop {
+            match self.ws.read() {
+                Ok(Message::Ping(_) | Message::Pong(_)) => {}
+                Ok(message) => return Some(Some(message)),
+                Err(Error::Io(error)) if is_timeout(&error) => return None,
+                Err(_) => return Some(None),
+            }
+        }
+    }
+
     /// The next text, as it came.
     pub fn hear_text(&mut self) -> String {
         match self.next_within(PATIENCE) {
