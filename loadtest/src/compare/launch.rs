@@ -69,6 +69,11 @@ impl Launched {
                     } else {
                         &UNGUARDED
                     })
+                    .args(if manner == Manner::Rooms {
+                        &["--rooms-create-on-join", "true"][..]
+                    } else {
+                        &[]
+                    })
                     .args(&compare.passerby_arg);
                 data = Some(directory);
                 command
@@ -141,7 +146,7 @@ pub(super) enum Manner {
     Lives,
     /// The same without a match.
     BareLives,
-    /// One room.
+    /// Rooms, which are made by joining.
     Rooms,
 }
 

@@ -22,6 +22,9 @@ const MEMBERS_RATE: f64 = 100.0;
 /// Members of a large room, and messages per second there.
 const CROWDED: u32 = 5_000;
 const CROWDED_RATE: f64 = 15.0;
+/// Members of small rooms, whose rounds do not grow the buffers that everybody shares; and those rooms.
+const MANY: u32 = 19_000;
+const MANY_ROOMS: u32 = 1_900;
 /// Members who stop reading in `stalled`, and the bytes of text that fill their buffers in time.
 const STALLED: u32 = 10;
 const STALLED_SIZE: u32 = 1_000;
@@ -49,8 +52,10 @@ pub(crate) enum Row {
     Flood,
     /// One room of 1,000 members; the floor copies to as many sockets
     Fanout,
-    /// One room of 5,000 members: long turns, memory
+    /// One room of 5,000 members: long turns
     Room,
+    /// Memory of 19,000 members in rooms of ten
+    Members,
     /// One room of 1,000 members, 10 of whom stop reading
     Stalled,
     /// Memory and processor time of idle connections
@@ -58,7 +63,7 @@ pub(crate) enum Row {
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Lockstep,
         Self::Crowd,
         Self::Burst,
@@ -68,6 +73,7 @@ impl Row {
         Self::Flood,
         Self::Fanout,
         Self::Room,
+        Self::Members,
         Self::Stalled,
         Self::Idle,
     ];
@@ -83,6 +89,7 @@ impl Row {
             Self::Flood => "flood",
             Self::Fanout => "fanout",
             Self::Room => "room",
+            Self::Members => "members",
             Self::Stalled => "stalled",
             Self::Idle => "idle",
         }
@@ -128,10 +135,10 @@ impl Row {
                 ("busy_turns", "turns over 5 ms of the processor's time", ""),
                 ("busiest_us", "the most processor time of those", "us"),
                 ("longest_us", "longest turn since the start", "us"),
-                ("bytes", "private memory per member", "B"),
                 ("cpu_us", "CPU per delivery", "us"),
                 ("p99_us", "p99 latency", "us"),
             ],
+            Self::Members => &[("bytes", "private memory per member", "B")],
             Self::Stalled => &[
                 ("calm_us", "others' p99 before", "us"),
                 ("p99_us", "others' p99", "us"),
@@ -156,7 +163,7 @@ impl Row {
         match self {
             Self::Churn => contender != Contender::Floor,
             Self::Fanout => contender != Contender::Baseline,
-            Self::Room | Self::Stalled => contender == Contender::Passerby,
+            Self::Room | Self::Members | Self::Stalled => contender == Contender::Passerby,
             _ => true,
         }
     }
@@ -176,7 +183,7 @@ pub(super) fn run(
     let manner = match row {
         Row::Connect => Manner::BareLives,
         Row::Flood => Manner::GuardedChats,
-        Row::Fanout => Manner::Rooms,
+        Row::Fanout | Row::Members => Manner::Rooms,
         _ => Manner::Chats,
     };
     let scenario = scenario_of(compare, row, contender, comparison)?;
@@ -256,9 +263,11 @@ fn scenario_of(
             size: SIZE,
         }),
         Row::Fanout => Scenario::Rooms(room(MEMBERS, MEMBERS_RATE)),
-        Row::Room => Scenario::Rooms(Rooms {
+        Row::Room => Scenario::Rooms(room(CROWDED, CROWDED_RATE)),
+        Row::Members => Scenario::Rooms(Rooms {
+            rooms: MANY_ROOMS,
             memory: true,
-            ..room(CROWDED, CROWDED_RATE)
+            ..room(MANY, MEMBERS_RATE)
         }),
         Row::Stalled => Scenario::Rooms(Rooms {
             size: STALLED_SIZE,

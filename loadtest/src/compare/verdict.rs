@@ -161,7 +161,13 @@ const TARGETS: [Target; 20] = [
         0.0,
         "",
     ),
-    value("private memory per member", Row::Room, "bytes", 64.0, "B"),
+    value(
+        "private memory per member",
+        Row::Members,
+        "bytes",
+        64.0,
+        "B",
+    ),
     value(
         "CPU per delivery beside 10 stalled, to calm",
         Row::Stalled,
