@@ -214,4 +214,34 @@ mod tests {
         );
         assert!(Video::default().servers(0, uuid::Uuid::nil()).is_empty());
     }
+
+    #[test]
+    fn people_with_an_account_may_meet_by_video_where_others_may_not() {
+        use crate::kernel::outbox::Outbox;
+        use crate::kernel::stats::Stats;
+        use crate::kernel::time::Now;
+        use crate::service::stranger::{Opening, Settings};
+
+        let mut settings = Settings::default();
+        settings.video.require_account = true;
+        let mut stranger = Stranger::new(settings, [7; 32]);
+        let (mut out, mut stats) = (Outbox::default(), Stats::default());
+        let people = [Some(1), Some(2), None]
+            .map(|account: Option<u128>| account.map(uuid::Uuid::from_u128));
+        let heard = [0, 1, 2].map(|number: u32| {
+            let conn = ConnId::new(number, 1);
+            out.open(conn);
+            stranger.admit(conn, Opening::default(), people[number as usize]);
+            let mut turn = Turn {
+                now: Now::default(),
+                out: &mut out,
+                stats: &mut stats,
+            };
+            stranger.said(conn, r#"{"type":"findMatch","mode":"video"}"#, &mut turn);
+            String::from_utf8_lossy(out.pending(conn)).into_owned()
+        });
+        assert!(heard[0].contains("searching"), "{heard:?}");
+        assert!(heard[1].contains("iceKey"), "{heard:?}");
+        assert!(heard[2].contains("account_required"), "{heard:?}");
+    }
 }
