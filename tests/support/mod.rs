@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod members;
+pub mod postgres;
 pub mod raw;
 pub mod server;
 pub mod slow;
