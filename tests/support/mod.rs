@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod client;
+pub mod members;
 pub mod raw;
 pub mod server;
 pub mod slow;
@@ -14,6 +15,7 @@ pub mod slow;
 use std::time::{Duration, Instant};
 
 pub use client::Client;
+pub use members::Member;
 pub use raw::{Raw, Response};
 pub use server::{Launch, Server};
 
