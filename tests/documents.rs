@@ -427,7 +427,10 @@ fn converse(channel: &str, mut people: [Client; 2], server: &Server, script: &[(
 #[test]
 fn strangers_say_and_hear_what_is_documented() {
     let server = Server::plain();
-    let people = [server.client(), server.client()];
+    let people = ["ann", "bob"].map(|pseudo| {
+        let member = server.register(pseudo, "FR");
+        server.client_at(&format!("/ws?token={}", member.token))
+    });
     let video = r#"{"type":"findMatch","mode":"video"}"#;
     let script = [
         (0, "-"),
@@ -441,6 +444,8 @@ fn strangers_say_and_hear_what_is_documented() {
         (1, "answer"),
         (1, "iceCandidate"),
         (0, "iceKey"),
+        (0, "keepInTouch"),
+        (1, "keepInTouch"),
         (1, "stats"),
         (1, "nextStranger"),
     ];
