@@ -29,7 +29,7 @@ impl Link {
             config,
             attempt: None,
             due: Instant::now(),
-            pause_ms: limits::STORE_RETRY_MS[0],
+            pause_ms: limits::STORE_RECONNECT_MS[0],
             is_known: false,
         }
     }
@@ -63,7 +63,7 @@ impl Link {
     /// The connection is gone.
     pub(super) fn lost(&mut self) {
         self.complain("the connection was lost");
-        self.pause_ms = limits::STORE_RETRY_MS[0];
+        self.pause_ms = limits::STORE_RECONNECT_MS[0];
         self.due = Instant::now();
     }
 
@@ -123,7 +123,7 @@ impl Link {
         let half = self.pause_ms / 2;
         let jitter = getrandom::u64().unwrap_or(0) % (half + 1);
         self.due = soon(Duration::from_millis(half + jitter));
-        self.pause_ms = (self.pause_ms * 2).min(limits::STORE_RETRY_MS[1]);
+        self.pause_ms = (self.pause_ms * 2).min(limits::STORE_RECONNECT_MS[1]);
     }
 
     /// Says it once.
