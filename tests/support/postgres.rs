@@ -66,7 +66,7 @@ impl Cluster {
         let server = Mutex::new(serve(&bin, &folder, port));
         let guard = as_user(&folder, Path::new("/bin/sh"))
             .arg("-c")
-            .arg(r#"cat; "$0" stop -D "$1/data" -m immediate; cd /; rm -rf "$1""#)
+            .arg(r#"trap '' HUP INT TERM; cat; "$0" stop -D "$1/data" -m immediate; cd /; rm -rf "$1""#)
             .arg(bin.join("pg_ctl"))
             .arg(&folder)
             .stdin(Stdio::piped())
