@@ -38,6 +38,20 @@ pub fn hash(hashing: Hashing) -> Outcome {
     })
 }
 
+/// Whether a question asks for something to be written.
+pub fn is_writing(query: &Query) -> bool {
+    matches!(
+        query,
+        Query::Register { .. }
+            | Query::Open { .. }
+            | Query::Rename { .. }
+            | Query::Close { .. }
+            | Query::Say { .. }
+            | Query::Read { .. }
+            | Query::React { .. }
+    )
+}
+
 impl Store {
     pub fn answer(&mut self, query: Query) -> Outcome {
         match query {

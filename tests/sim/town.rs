@@ -23,7 +23,7 @@ pub enum Mood {
     Prompt,
     /// It keeps everything waiting.
     Silent,
-    /// It has nothing but this to say, and does nothing.
+    /// It does not write, and says why; what is there can be read.
     Refusing(Refusal),
 }
 
@@ -110,7 +110,9 @@ impl Town {
 
     fn work(&mut self, ask: Ask) -> Outcome {
         match (ask, self.mood) {
-            (Ask::Store(_), Mood::Refusing(refusal)) => Err(refusal),
+            (Ask::Store(query), Mood::Refusing(refusal)) if store::is_writing(&query) => {
+                Err(refusal)
+            }
             (Ask::Store(query), _) => self.store.answer(query),
             (Ask::Hash(hashing), _) => store::hash(hashing),
         }
