@@ -39,7 +39,9 @@ fn two_people_match_and_talk_in_a_room() {
         server.call("POST", &reactions, &bob.token, &reaction).0,
         200
     );
-    assert_eq!(mine.expect("reaction")["emoji"], "\u{1f44d}");
+    for socket in [&mut mine, &mut theirs] {
+        assert_eq!(socket.expect("reaction")["emoji"], "\u{1f44d}");
+    }
     let (_, page) = server.call(
         "GET",
         &format!("/rooms/{room}/messages"),

@@ -16,6 +16,7 @@ pub mod slow;
 use std::time::{Duration, Instant};
 
 pub use client::Client;
+pub use members::Member;
 pub use raw::{Raw, Response};
 pub use server::{Launch, Server};
 
