@@ -3,7 +3,7 @@ import { bubbles, expect, expectPhase, input, say, seek, test } from './people.j
 
 for (const colorScheme of ['light', 'dark']) {
   test(`Access: axe finds nothing in ${colorScheme}, contrast included`, async ({ person }) => {
-    test.setTimeout(180_000);
+    test.setTimeout(60_000);
     const still = { colorScheme };
     const [one, two] = await Promise.all([person(still), person(still)]);
     const check = async (where) => {

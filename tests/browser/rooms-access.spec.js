@@ -3,7 +3,7 @@ import { test } from './people.js';
 import { bubbles, column, create, enter, expect, input, letterInput, members, open, privately, roomLine, say, sayPrivately } from './rooms.js';
 
 // Some of these are long stories of several people, and all of them wait for conditions only.
-test.describe.configure({ timeout: 90_000 });
+test.describe.configure({ timeout: 180_000 });
 
 for (const [name, viewport] of [['320x568', { width: 320, height: 568 }], ['390x844', { width: 390, height: 844 }]]) {
   test(`Rooms: on a phone (${name}) list, room and people are views of their own, with a way back`, async ({ person }) => {

@@ -5,7 +5,7 @@ import { bubbles, create, enter, expect, input, meet, members, open, privately, 
 const tolerates = /WebSocket|ERR_CONNECTION|Failed to load/;
 
 // Some of these are long stories of several people, and all of them wait for conditions only.
-test.describe.configure({ timeout: 90_000 });
+test.describe.configure({ timeout: 180_000 });
 
 test('Rooms: an own message is there at once, then sent; refused, it can be tried again', async ({ person }) => {
   let line;

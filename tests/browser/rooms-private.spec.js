@@ -2,7 +2,7 @@ import { look, test } from './people.js';
 import { bubbles, create, expect, letterInput, meet, members, open, privately, roomLine, say, sayPrivately, states, write } from './rooms.js';
 
 // Some of these are long stories of several people, and all of them wait for conditions only.
-test.describe.configure({ timeout: 90_000 });
+test.describe.configure({ timeout: 180_000 });
 
 test('Rooms: private conversations, with badges until they are read', async ({ person }) => {
   const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'private');

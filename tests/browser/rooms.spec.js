@@ -6,7 +6,7 @@ import { bubbles, create, enter, expect, input, meet, members, notJumping, open,
 const tolerates = /WebSocket|ERR_CONNECTION|Failed to load/;
 
 // Some of these are long stories of several people, and all of them wait for conditions only.
-test.describe.configure({ timeout: 90_000 });
+test.describe.configure({ timeout: 180_000 });
 
 test('Rooms: a name is asked for at first, remembered, and can be changed later', async ({ person }) => {
   const page = await person();
