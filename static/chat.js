@@ -1,7 +1,7 @@
 // The chat screen: turns what the client hears and what the person does into phases, and shows them.
 
 import { Composer } from './composer.js';
-import { find, isComposing } from './dom.js';
+import { find, isComposing, isTouch } from './dom.js';
 import { Log } from './log.js';
 import { allowSound, notify, setTitle } from './notify.js';
 import { Partner } from './partner.js';
@@ -24,9 +24,11 @@ const REASONS = {
   reload: 'The page was loaded again, which ended the chat.',
 };
 
-export class Chat {
+/** Dispatches `phase` whenever that may have changed. */
+export class Chat extends EventTarget {
   #client;
   #wish;
+  #mayLook;
   #phase = 'idle';
   #composer = new Composer();
   #log = new Log((entry) => this.#retry(entry));
@@ -37,10 +39,12 @@ export class Chat {
   /** Since when somebody is there, or is looked for. */
   #since = 0;
 
-  /** `wish` tells whom to look for. */
-  constructor(client, wish) {
+  /** `wish` tells whom to look for; `mayLook` whether everything is ready for that. */
+  constructor(client, wish, mayLook) {
+    super();
     this.#client = client;
     this.#wish = wish;
+    this.#mayLook = mayLook;
     this.#log.restore();
     if (tab.read('talking', false)) this.#note(REASONS.reload);
     this.#log.end();
@@ -51,6 +55,10 @@ export class Chat {
 
   get isTalking() {
     return isTalking(this.#phase);
+  }
+
+  get isSearching() {
+    return this.#phase === 'searching';
   }
 
   screen = {
@@ -65,10 +73,27 @@ export class Chat {
 
   /** Looks for somebody. */
   seek() {
+    if (!this.#mayLook()) return;
     allowSound();
     this.#act('seek');
     router.go('/chat');
-    this.#composer.focus();
+    this.#takeFocus();
+  }
+
+  /** Ends the conversation or the search. */
+  leave() {
+    this.#act('cancel');
+    if (this.isTalking) this.#act('stop');
+    if (this.isTalking) this.#act('stop');
+  }
+
+  /** Writes something into the log that nobody has said. */
+  note(text) {
+    this.#note(text);
+  }
+
+  alert(text) {
+    this.#alert(text);
   }
 
   /** Forgets what was said. */
@@ -111,7 +136,7 @@ export class Chat {
     this.#composer.addEventListener('change', () => this.#act('stay'));
     document.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || isComposing(event) || event.defaultPrevented) return;
-      if (!router.isAt('/chat') || document.querySelector('dialog[open]')) return;
+      if (!router.isAt('/chat') || document.querySelector('dialog[open]') || document.fullscreenElement) return;
       event.preventDefault();
       if (this.#composer.isPicking) this.#composer.closePicker();
       else if (!event.repeat) this.#act('escape');
@@ -155,7 +180,7 @@ export class Chat {
     this.#partner.join(pair, this.#since);
     this.#note(this.#partner.greeting);
     this.#act('joined');
-    if (router.isAt('/chat')) this.#composer.focus();
+    if (router.isAt('/chat')) this.#takeFocus();
     notify();
   }
 
@@ -198,6 +223,11 @@ export class Chat {
     this.#composer.focus();
   }
 
+  /** A keyboard on glass would cover the pictures. */
+  #takeFocus() {
+    if (document.body.dataset.mode !== 'video' || !isTouch()) this.#composer.focus();
+  }
+
   #note(text) {
     this.#log.add({ who: 'note', text, at: new Date().toISOString() });
   }
@@ -228,5 +258,6 @@ export class Chat {
     find('#again').textContent = phase === 'idle' ? 'Search again' : 'New stranger';
     // A button that has gone gives the focus to the one in its place.
     if (hadFocus && !document.activeElement?.closest('#actions')) find('#actions button:not([hidden])').focus();
+    this.dispatchEvent(new CustomEvent('phase', { detail: phase }));
   }
 }

@@ -25,16 +25,21 @@ export function go(path) {
   else location.hash = path;
 }
 
-export function show() {
+export async function show() {
   const path = location.hash.slice(1) || '/';
   const wanted = screens.find((screen) => screen.path === path);
+  if (wanted?.load && !wanted.element) {
+    Object.assign(wanted, await wanted.load());
+    document.head.append(make('link', { rel: 'stylesheet', href: new URL(wanted.style, import.meta.url).href }));
+    find('#main').append(wanted.element);
+  }
   const next = wanted && (wanted.allows?.() ?? true) ? wanted : screens[0];
   // The address always names what is seen.
   if (next.path !== path) history.replaceState(null, '', `#${next.path}`);
   if (next === current) return;
   current?.leave?.();
   current = next;
-  for (const { element } of screens) element.hidden = element !== next.element;
+  for (const { element } of screens) if (element) element.hidden = element !== next.element;
   document.body.dataset.screen = next.element.id;
   for (const link of find('#nav').children) {
     if (link.hash === `#${next.path}`) link.setAttribute('aria-current', 'page');
