@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Files that others refer to, which therefore keep their names: all others live below `/assets/<tree>/`.
-const LASTING: &[(&str, &str)] = &[("index.html", "/"), ("passerby.js", "/passerby.js")];
+const LASTING: &[(&str, &str)] = &[
+    ("index.html", "/"),
+    ("line.js", "/line.js"),
+    ("passerby.js", "/passerby.js"),
+];
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=static");

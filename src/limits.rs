@@ -156,6 +156,24 @@ pub const LISTING_BYTES_MAX: usize = 160 * 1024;
 /// Messages in one page of a room's history, unless fewer are asked for.
 pub const PAGE_MESSAGES: usize = 50;
 
+/// How long a request may wait for an answer from a thread beside the loop, in milliseconds; then the client is told
+/// that the service is not available.
+pub const ASK_MS: u64 = 2_000;
+/// The same for a password, which waits in a queue of its own.
+pub const HASH_MS: u64 = 8_000;
+/// How long a connection waits for the program's answer in any case, in milliseconds.
+pub const ANSWER_MS: u64 = 15_000;
+/// Questions that may wait for the store.
+pub const STORE_ASKS_MAX: usize = 4096;
+/// Questions that the store deals with in one transaction.
+pub const STORE_BATCH_MAX: usize = 512;
+/// Answers that the loop hands on in one turn.
+pub const ANSWERS_PER_TURN: usize = 256;
+/// Rooms that one question to the store ends.
+pub const EXPIRIES_PER_ASK: usize = 256;
+/// Passwords that may wait to be hashed.
+pub const HASHES_MAX: usize = 32;
+
 /// Addresses whose use is remembered.
 pub const ADDRESSES_MAX: usize = 100_000;
 /// Letters from other threads that may wait for the loop.
@@ -169,6 +187,7 @@ const _: () = assert!(QUEUE_LOW_BYTES < QUEUE_HIGH_BYTES);
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES);
 const _: () = assert!(OVERFLOW_CONNECTIONS < RESERVED_DESCRIPTORS);
 const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
+const _: () = assert!(ASK_MS + HASH_MS + ASK_MS < ANSWER_MS);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
 const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);

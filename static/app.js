@@ -56,9 +56,11 @@ settings.start(() => {
   chat.forget();
   start.forget();
 });
-router.add(start.screen);
+// Until something has happened in the chat, the first screen has its title, too.
+router.add({ ...start.screen, title: () => chat.title });
 router.add(chat.screen);
 router.add({ path: '/video', load: loadVideo, style: 'style/video.css' });
-router.start();
+router.add({ path: '/rooms', label: 'Rooms', load: async () => (await import('./rooms/screen.js')).screen, style: 'style/rooms.css' });
 client.connect();
-new Banner(client);
+const banner = new Banner();
+router.start((connection) => banner.follow(connection ?? client));

@@ -9,14 +9,23 @@ export class Banner {
   #element = find('#connection');
   #words = find('#connection-words');
   #count = find('#connection-count');
-  #client;
+  #client = null;
   #timer = 0;
   #wasBad = false;
+  #hears = () => this.#show();
 
-  constructor(client) {
+  constructor() {
+    find('#connect-now').addEventListener('click', () => this.#client.connect());
+  }
+
+  /** Tells from now on of this connection: anything with `state`, `retryAt`, `wasDismissed`, `connect()` and `state` events. */
+  follow(client) {
+    if (client === this.#client) return;
+    this.#client?.removeEventListener('state', this.#hears);
     this.#client = client;
-    find('#connect-now').addEventListener('click', () => client.connect());
-    client.addEventListener('state', () => this.#show());
+    client.addEventListener('state', this.#hears);
+    this.#wasBad = false;
+    this.#hide();
     this.#show();
   }
 
@@ -42,8 +51,11 @@ export class Banner {
         this.#wasBad = true;
         this.#say('Connecting …');
       }, QUIET_MS);
-    } else {
+    } else if (this.#client.wasDismissed) {
       this.#say('Disconnected. Reload the page to connect again.');
+    } else {
+      // Nobody has asked for a connection.
+      this.#hide();
     }
   }
 

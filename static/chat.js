@@ -1,9 +1,10 @@
 // The chat screen: turns what the client hears and what the person does into phases, and shows them.
 
+import * as alert from './alert.js';
 import { Composer } from './composer.js';
 import { find, isComposing, isTouch } from './dom.js';
 import { Log } from './log.js';
-import { allowSound, notify, setTitle } from './notify.js';
+import { allowSound, notify } from './notify.js';
 import { Partner } from './partner.js';
 import { isTalking, step } from './phase.js';
 import * as router from './router.js';
@@ -35,7 +36,6 @@ export class Chat extends EventTarget {
   #partner = new Partner();
   #typing = new Typing();
   #sureTimer = 0;
-  #alertTimer = 0;
   /** Since when somebody is there, or is looked for. */
   #since = 0;
 
@@ -46,7 +46,7 @@ export class Chat extends EventTarget {
     this.#wish = wish;
     this.#mayLook = mayLook;
     this.#log.restore();
-    if (tab.read('talking', false)) this.#note(REASONS.reload);
+    if (tab.read('talking', false)) this.note(REASONS.reload);
     this.#log.end();
     this.#listen();
     this.#wire();
@@ -61,12 +61,18 @@ export class Chat extends EventTarget {
     return this.#phase === 'searching';
   }
 
+  /** What the tab's title says of it; nothing while nobody is there or looked for. */
+  get title() {
+    return TITLES[this.#phase];
+  }
+
   screen = {
     path: '/chat',
     element: find('#chat'),
+    title: () => this.title,
     allows: () => this.#phase !== 'idle' || !this.#log.isEmpty,
     enter: () => {
-      if (this.#phase !== 'idle') this.#composer.focus();
+      if (this.#phase !== 'idle') this.#takeFocus();
       else find('#again').focus();
     },
   };
@@ -85,15 +91,6 @@ export class Chat extends EventTarget {
     this.#act('cancel');
     if (this.isTalking) this.#act('stop');
     if (this.isTalking) this.#act('stop');
-  }
-
-  /** Writes something into the log that nobody has said. */
-  note(text) {
-    this.#note(text);
-  }
-
-  alert(text) {
-    this.#alert(text);
   }
 
   /** Forgets what was said. */
@@ -116,9 +113,9 @@ export class Chat extends EventTarget {
       failed: ({ cid, code, message }) => {
         this.#log.mark(cid, 'failed');
         // When the chat is over, the log says so itself.
-        if (code !== 'over') this.#alert(`Not delivered: ${message}`);
+        if (code !== 'over') alert.say(`Not delivered: ${message}`);
       },
-      error: ({ message }) => this.#alert(message),
+      error: ({ message }) => alert.say(message),
     };
     for (const [type, hear] of Object.entries(heard)) {
       this.#client.addEventListener(type, ({ detail }) => hear(detail));
@@ -178,7 +175,7 @@ export class Chat extends EventTarget {
     this.#since = Date.now();
     this.#log.begin();
     this.#partner.join(pair, this.#since);
-    this.#note(this.#partner.greeting);
+    this.note(this.#partner.greeting);
     this.#act('joined');
     if (router.isAt('/chat')) this.#takeFocus();
     notify();
@@ -196,7 +193,7 @@ export class Chat extends EventTarget {
     this.#log.end();
     this.#partner.leave();
     const length = `You talked for ${span(Date.now() - this.#since)}.`;
-    this.#note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
+    this.note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
   }
 
   #say(text) {
@@ -228,15 +225,9 @@ export class Chat extends EventTarget {
     if (document.body.dataset.mode !== 'video' || !isTouch()) this.#composer.focus();
   }
 
-  #note(text) {
+  /** Writes something into the log that nobody has said. */
+  note(text) {
     this.#log.add({ who: 'note', text, at: new Date().toISOString() });
-  }
-
-  #alert(text) {
-    const alert = find('#alert');
-    alert.textContent = text;
-    clearTimeout(this.#alertTimer);
-    this.#alertTimer = setTimeout(() => (alert.textContent = ''), 6_000);
   }
 
   #show() {
@@ -244,7 +235,7 @@ export class Chat extends EventTarget {
     const hadFocus = document.activeElement?.closest('#actions');
     document.body.dataset.phase = phase;
     tab.write('talking', this.isTalking);
-    setTitle(TITLES[phase]);
+    router.refreshTitle();
     clearTimeout(this.#sureTimer);
     if (phase === 'sure') this.#sureTimer = setTimeout(() => this.#act('stay'), SURE_MS);
     this.#composer.canSend = this.isTalking;

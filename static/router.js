@@ -1,54 +1,150 @@
-// The screens and which of them is seen. A screen is a section of the page and an address behind the hash; a new
-// one is one call of `add`.
+// The screens and which of them is seen. A screen is a section of the page and an address behind the hash: its first
+// part picks the screen, the rest is the screen's own. A new screen is one call of `add`.
 
+import * as alert from './alert.js';
 import { find, make } from './dom.js';
+import { setTitle } from './notify.js';
 
-const screens = [];
+const routes = [];
+const badges = new Map();
 let current = null;
+/** What the address says after the screen's own part. */
+let rest = null;
+/** Counts the changes of address, so that a screen that comes late is not shown any more. */
+let turn = 0;
+let watch = () => {};
 
 /**
- * Adds a screen: { path, element, title, label, enter, leave, allows }. One with a `label` gets a link in the
- * navigation; `allows` says whether it can be gone to now.
+ * Adds a screen: { path, label, load, style }. One with a `label` gets a link in the navigation. `load` is called when the
+ * screen is first gone to and resolves to it; `style` is its style sheet, relative to this file.
+ *
+ * A screen is { element, title, connection, enter, leave, allows }, all but the first optional. `title` is the tab's, and
+ * `connection` what the banner tells of: each a value or a function. `enter(rest)` is called when the screen is shown, and
+ * again when only the rest of the address has changed; `leave()` when another takes its place; `allows(rest)` says
+ * whether it can be gone to now. A screen that is there from the start brings these along in place of `load`.
  */
-export function add(screen) {
-  screens.push(screen);
-  const links = screens.filter(({ label }) => label);
+export function add(route) {
+  routes.push({ screen: route.load ? null : route, failures: 0, ...route });
+  const links = routes.filter(({ label }) => label);
   find('#nav').replaceChildren(...links.map(({ label, path }) => make('a', { href: `#${path}`, textContent: label })));
   // One link leads nowhere that the brand does not.
   find('#nav').hidden = links.length < 2;
+  for (const [path, count] of badges) badge(path, count);
 }
 
 export const isAt = (path) => current?.path === path;
 
+/** Goes to an address: a screen's path, perhaps with more behind it. */
 export function go(path) {
-  if (location.hash === `#${path}`) show();
+  if (location.hash === `#${path}`) void show();
   else location.hash = path;
 }
 
+/** Goes to an address in place of the present one, which is then not gone back to. */
+export function replace(path) {
+  history.replaceState(null, '', `#${path}`);
+  void show();
+}
+
+/** The title of the present screen may be another now. */
+export function refreshTitle() {
+  if (current) setTitle(valueOf(current.screen.title));
+}
+
+/** Shows at a screen's link how many things wait there. */
+export function badge(path, count) {
+  badges.set(path, count);
+  const link = [...find('#nav').children].find(({ hash }) => hash === `#${path}`);
+  if (!link) return;
+  find('.badge', link)?.remove();
+  if (count) link.append(make('span', { className: 'badge' }, String(count), make('span', { className: 'unseen', textContent: ' unread' })));
+}
+
 export async function show() {
+  const mine = (turn += 1);
   const path = location.hash.slice(1) || '/';
-  const wanted = screens.find((screen) => screen.path === path);
-  if (wanted?.load && !wanted.element) {
-    Object.assign(wanted, await wanted.load());
-    document.head.append(make('link', { rel: 'stylesheet', href: new URL(wanted.style, import.meta.url).href }));
-    find('#main').append(wanted.element);
+  const wanted = routes.find((route) => isBelow(route.path, path));
+  const next = wanted && (await has(wanted)) ? wanted : null;
+  if (mine !== turn) return;
+  // What could not be loaded leaves everything as it is.
+  if (wanted && !next) return current ? undefined : reveal(routes[0], '');
+  const own = wanted ? path.slice(wanted.path.length).replace(/^\//, '') : '';
+  if (!wanted || !(wanted.screen.allows?.(own) ?? true)) {
+    // The address always names what is seen.
+    history.replaceState(null, '', `#${routes[0].path}`);
+    return reveal(routes[0], '');
   }
-  const next = wanted && (wanted.allows?.() ?? true) ? wanted : screens[0];
-  // The address always names what is seen.
-  if (next.path !== path) history.replaceState(null, '', `#${next.path}`);
-  if (next === current) return;
-  current?.leave?.();
+  reveal(wanted, own);
+}
+
+/** `changed` is called with the screen's connection whenever another screen is shown. */
+export function start(changed) {
+  watch = changed;
+  addEventListener('hashchange', show);
+  void show();
+}
+
+const isBelow = (root, path) => (root === '/' ? path === '/' : path === root || path.startsWith(`${root}/`));
+const valueOf = (value) => (typeof value === 'function' ? value() : value);
+
+function reveal(next, own) {
+  if (next === current && own === rest) return;
+  rest = own;
+  if (next === current) return void next.screen.enter?.(own);
+  current?.screen.leave?.();
   current = next;
-  for (const { element } of screens) if (element) element.hidden = element !== next.element;
-  document.body.dataset.screen = next.element.id;
+  const { element } = next.screen;
+  if (!element.isConnected) find('#main').append(element);
+  for (const { screen } of routes) if (screen) screen.element.hidden = screen !== next.screen;
+  document.body.dataset.screen = element.id;
   for (const link of find('#nav').children) {
     if (link.hash === `#${next.path}`) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  next.enter?.();
+  refreshTitle();
+  watch(valueOf(next.screen.connection));
+  next.screen.enter?.(own);
+  // The keyboard goes on from here, wherever the screen has no better place.
+  if (!element.contains(document.activeElement)) find('#main').focus({ preventScroll: true });
 }
 
-export function start() {
-  addEventListener('hashchange', show);
-  show();
+/** Loads a screen unless it is there; false if that failed, which is said. */
+async function has(route) {
+  if (route.screen) return true;
+  const main = find('#main');
+  main.setAttribute('aria-busy', 'true');
+  try {
+    // At the same time, but nothing is seen before both are there.
+    const [screen] = await Promise.all([route.load(), styled(route.style)]);
+    route.screen ??= screen;
+    route.failures = 0;
+    alert.hush();
+    return true;
+  } catch {
+    route.failures += 1;
+    const isFirst = route.failures === 1;
+    // A browser may remember that a module is missing, and a newer server may really not have it any more.
+    alert.say(`“${route.label ?? 'The screen'}” could not be loaded.`, isFirst
+      ? { label: 'Try again', act: () => void show() }
+      : { label: 'Reload the page', act: () => location.reload() });
+    return false;
+  } finally {
+    main.removeAttribute('aria-busy');
+  }
+}
+
+/** Resolves when the style sheet is in force. */
+function styled(style) {
+  if (!style) return undefined;
+  const href = new URL(style, import.meta.url).href;
+  if ([...document.styleSheets].some((sheet) => sheet.href === href)) return undefined;
+  return new Promise((resolve, reject) => {
+    const link = make('link', { rel: 'stylesheet', href });
+    link.addEventListener('load', resolve);
+    link.addEventListener('error', () => {
+      link.remove();
+      reject(new Error('no style'));
+    });
+    document.head.append(link);
+  });
 }

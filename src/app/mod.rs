@@ -125,7 +125,7 @@ impl App {
             let response = Response::error(Status::BAD_REQUEST, message);
             (response, Refused::BadRequest)
         })?;
-        self.stranger.admit(request.conn, opening);
+        self.stranger.admit(request.conn, opening, None);
         Ok(key)
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::Admission;
+use crate::kernel::ask::{Outcome, Ticket};
 use crate::kernel::id::ConnId;
 use crate::kernel::outbox::Outbox;
 use crate::kernel::stats::{CloseCause, Stats};
@@ -44,6 +45,18 @@ pub enum Reply<'a, F> {
     Respond(Response),
     /// The request opens a WebSocket, whose key this is; its messages go to the face.
     Open(F, &'a str),
+    /// The answer comes by [`Application::next_late`]; until then nothing more is read from the connection. With the
+    /// key of a handshake it may still become a WebSocket.
+    Later(Option<&'a str>),
+}
+
+/// An answer that had to be waited for.
+#[derive(Debug)]
+pub enum Late<F> {
+    /// This response.
+    Respond(Response),
+    /// The WebSocket is open; its messages go to the face.
+    Open(F),
 }
 
 /// The program behind the connections. Its methods run inside a turn and must not block.
@@ -68,6 +81,17 @@ pub trait Application {
 
     /// The server is going away and this WebSocket is about to be closed: the last chance to say so.
     fn dismissed(&mut self, conn: ConnId, face: Self::Face, turn: &mut Turn<'_>);
+
+    /// A question that was put to [`Outbox::asks`] is answered.
+    fn answered(&mut self, ticket: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
+        let _ = (ticket, outcome, turn);
+    }
+
+    /// The next answer to a request that was told [`Reply::Later`]. If the client has gone meanwhile nothing comes of
+    /// it, except that a WebSocket that was to be opened is [`Application::closed`] at once.
+    fn next_late(&mut self) -> Option<(ConnId, Late<Self::Face>)> {
+        None
+    }
 
     /// The server is going away; new conversations make no sense any more.
     fn draining(&mut self);

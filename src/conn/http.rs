@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use super::Admission;
-use super::application::{Application, Reply, Request, Turn};
+use super::application::{Application, Late, Reply, Request, Turn};
 use super::table::{Connections, Paused, Phase};
 use super::ws::Ws;
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::id::ConnId;
-use crate::kernel::stats::Refused;
+use crate::kernel::stats::{CloseCause, Refused};
 use crate::kernel::time::Now;
 use crate::limits;
 use crate::wire::head::{self, Framing, Head, Method};
@@ -29,6 +29,20 @@ pub(super) struct Http {
     /// By when what is awaited must be there, in monotonic microseconds.
     pub(super) deadline_us: u64,
     served: u16,
+    /// The request whose answer the program still owes.
+    awaiting: Option<Awaiting>,
+}
+
+/// What the answer to a request depends on, when it comes later.
+#[derive(Debug)]
+struct Awaiting {
+    is_http_11: bool,
+    keeps_alive: bool,
+    head_only: bool,
+    /// The key of the handshake, if it is one.
+    key: Option<String>,
+    /// Whether the connection was counted for whom a proxy speaks for.
+    is_counted: bool,
 }
 
 /// What follows from the bytes at hand.
@@ -53,12 +67,33 @@ impl Http {
             arriving: None,
             deadline_us,
             served: 0,
+            awaiting: None,
         }
     }
 
     /// Whether nothing of a request has come, so that the connection may go without a word.
     pub(super) fn is_idle(&self) -> bool {
-        self.input.is_empty() && self.arriving.is_none()
+        self.input.is_empty() && self.arriving.is_none() && self.awaiting.is_none()
+    }
+}
+
+impl Awaiting {
+    /// For what is no proper request, so that nothing can follow it.
+    const NOTHING: Self = Self {
+        is_http_11: true,
+        keeps_alive: false,
+        head_only: false,
+        key: None,
+        is_counted: false,
+    };
+
+    fn of(head: &Head<'_>, keeps_alive: bool) -> Self {
+        Self {
+            is_http_11: head.is_http_11,
+            keeps_alive,
+            head_only: head.method == Method::Head,
+            ..Self::NOTHING
+        }
     }
 }
 
@@ -78,7 +113,7 @@ impl<A: Application> Connections<A> {
 
     /// Serves what has come, as far as the connection's output has room.
     pub(super) fn http_continue(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        let Some(http) = self.http(id) else {
+        let Some(http) = self.http(id).filter(|http| http.awaiting.is_none()) else {
             return;
         };
         let mut input = std::mem::take(&mut http.input);
@@ -221,11 +256,90 @@ impl<A: Application> Connections<A> {
                 if let Some(subscriber) = subscriber {
                     self.door.leave(subscriber, turn.now.micros);
                 }
-                let closes = !head.keep_alive
-                    || served >= limits::REQUESTS_MAX
-                    || admission != Admission::Granted
-                    || self.drain.is_some();
-                self.http_respond(id, response, closes, Some(head), turn)
+                let keeps_alive = head.keep_alive
+                    && served < limits::REQUESTS_MAX
+                    && admission == Admission::Granted;
+                let awaiting = Awaiting::of(head, keeps_alive);
+                self.http_respond(id, response, &awaiting, turn)
+            }
+            Reply::Later(key) => {
+                let awaiting = Awaiting {
+                    key: key.map(str::to_owned),
+                    is_counted: subscriber.is_some(),
+                    ..Awaiting::of(head, head.keep_alive && served < limits::REQUESTS_MAX)
+                };
+                self.http_postpone(id, awaiting, subscriber, turn.now);
+                Step::More
+            }
+        }
+    }
+
+    /// Reads nothing more until the program has its answer.
+    fn http_postpone(
+        &mut self,
+        id: ConnId,
+        awaiting: Awaiting,
+        counted: Option<Subscriber>,
+        now: Now,
+    ) {
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        conn.paused.set(Paused::ANSWER);
+        conn.subscriber = conn.subscriber.or(counted);
+        if let Phase::Http(http) = &mut conn.phase {
+            http.deadline_us = now.after_ms(limits::ANSWER_MS);
+            http.awaiting = Some(awaiting);
+        }
+    }
+
+    /// The program has the answer that a connection waits for.
+    pub(super) fn http_late(&mut self, id: ConnId, late: Late<A::Face>, turn: &mut Turn<'_>) {
+        let Some(awaiting) = self.http(id).and_then(|http| http.awaiting.take()) else {
+            // The client has not waited.
+            if let Late::Open(face) = late {
+                self.app.closed(id, face, CloseCause::Gone, turn);
+            }
+            return;
+        };
+        match (late, &awaiting.key) {
+            (Late::Open(face), Some(key)) => {
+                upgrade::accept(turn.out.lane(id), key);
+                let mut input = self
+                    .http(id)
+                    .map_or_else(Vec::new, |http| std::mem::take(&mut http.input));
+                self.http_leave(id, face, None, turn.now);
+                self.app.opened(id, face, turn);
+                if !input.is_empty() {
+                    self.ws_received(id, &mut input, turn);
+                }
+                self.unpause(id, Paused::ANSWER, turn);
+            }
+            (Late::Open(face), None) => {
+                debug_assert!(false, "there was no handshake");
+                self.app.closed(id, face, CloseCause::Gone, turn);
+                self.forsake(id, CloseCause::Gone, turn);
+            }
+            (Late::Respond(response), _) => {
+                if let Some(conn) = self.conn(id)
+                    && awaiting.is_counted
+                    && let Some(subscriber) = conn.subscriber.take()
+                {
+                    self.door.leave(subscriber, turn.now.micros);
+                }
+                if let Some(http) = self.http(id) {
+                    http.deadline_us = turn.now.after_ms(limits::KEEP_ALIVE_MS);
+                    if !http.input.is_empty() {
+                        http.deadline_us = turn.now.after_ms(limits::HEAD_MS);
+                    }
+                }
+                match self.http_respond(id, response, &awaiting, turn) {
+                    Step::Finish => self.finish(id, turn),
+                    _ => {
+                        self.unpause(id, Paused::ANSWER, turn);
+                        self.http_continue(id, turn);
+                    }
+                }
             }
         }
     }
@@ -234,16 +348,15 @@ impl<A: Application> Connections<A> {
         &mut self,
         id: ConnId,
         mut response: Response,
-        closes: bool,
-        head: Option<&Head<'_>>,
+        to: &Awaiting,
         turn: &mut Turn<'_>,
     ) -> Step<A::Face> {
-        if closes {
+        if !to.keeps_alive || self.drain.is_some() {
             response = response.closing();
-        } else if head.is_some_and(|head| !head.is_http_11) {
+        } else if !to.is_http_11 {
             response = response.with_field("Connection", "keep-alive");
         }
-        let head_only = head.is_some_and(|head| head.method == Method::Head);
+        let head_only = to.head_only;
         let date = self.date.text(turn.now);
         response.write(turn.out.lane(id), date, head_only);
         if response.closes() {
@@ -261,12 +374,15 @@ impl<A: Application> Connections<A> {
             Status::TIMEOUT => Refused::Timeout,
             _ => Refused::BadRequest,
         });
-        self.http_respond(id, Response::refusal(status), true, None, turn)
+        self.http_respond(id, Response::refusal(status), &Awaiting::NOTHING, turn)
     }
 
     /// The deadline has passed with a request half there, or none.
     pub(super) fn http_expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        if self.http(id).is_some_and(|http| !http.is_idle()) {
+        if self.http(id).is_some_and(|http| http.awaiting.is_some()) {
+            let response = Response::refusal(Status::UNAVAILABLE).with_retry_after_ms(1_000);
+            self.http_respond(id, response, &Awaiting::NOTHING, turn);
+        } else if self.http(id).is_some_and(|http| !http.is_idle()) {
             self.http_refuse(id, Status::TIMEOUT, turn);
         }
         self.finish(id, turn);
@@ -277,7 +393,7 @@ impl<A: Application> Connections<A> {
         let Some(http) = self.http(id) else {
             return;
         };
-        if has_served && !input.is_empty() && http.arriving.is_none() {
+        if has_served && !input.is_empty() && http.arriving.is_none() && http.awaiting.is_none() {
             // The next request has begun.
             http.deadline_us = now.after_ms(limits::HEAD_MS);
         }

@@ -16,7 +16,7 @@ mod timers;
 mod ws;
 
 pub use admission::Admission;
-pub use application::{Application, Reply, Request, Turn};
+pub use application::{Application, Late, Reply, Request, Turn};
 pub use settings::Settings;
 pub use table::Connections;
 

@@ -9,6 +9,7 @@ use super::http::Http;
 use super::ws::Ws;
 use super::{Admission, Settings};
 use crate::kernel::addresses::Subscriber;
+use crate::kernel::ask::{Outcome, Ticket};
 use crate::kernel::effect::{Effect, SocketOp};
 use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
@@ -27,6 +28,8 @@ impl Paused {
     pub(super) const BACKLOG: u8 = 2;
     /// The peer has spent its frame budget.
     pub(super) const RATE: u8 = 4;
+    /// The program owes it an answer.
+    pub(super) const ANSWER: u8 = 8;
 
     pub(super) fn set(&mut self, reason: u8) {
         self.0 |= reason;
@@ -291,8 +294,22 @@ impl<A: Application> Connections<A> {
         self.live -= 1;
     }
 
+    /// A question that the program had asked is answered.
+    pub fn answered(&mut self, ticket: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
+        self.app.answered(ticket, outcome, turn);
+        self.perform(turn);
+    }
+
     /// Performs what the services decided, and what follows from that.
     pub fn perform(&mut self, turn: &mut Turn<'_>) {
+        self.perform_effects(turn);
+        while let Some((id, late)) = self.app.next_late() {
+            self.http_late(id, late, turn);
+            self.perform_effects(turn);
+        }
+    }
+
+    pub(super) fn perform_effects(&mut self, turn: &mut Turn<'_>) {
         let mut next = 0;
         while let Some(effect) = turn.out.effects.get(next).copied() {
             next += 1;

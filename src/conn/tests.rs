@@ -1,8 +1,12 @@
 //! Deadlines, pings, back-pressure and the drain, with virtual time and no socket.
 
+mod http;
+mod late;
+
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{Application, Connections, Reply, Request, Settings, Turn};
+use super::{Application, Connections, Late, Reply, Request, Settings, Turn};
 use crate::kernel::bucket::Rate;
 use crate::kernel::effect::{Effect, SocketOp};
 use crate::kernel::id::ConnId;
@@ -20,6 +24,8 @@ use crate::wire::upgrade;
 struct Mirror {
     closed: Vec<CloseCause>,
     heard: usize,
+    /// The answers to requests for `/later`.
+    lates: VecDeque<(ConnId, Late<()>)>,
 }
 
 impl Application for Mirror {
@@ -31,6 +37,7 @@ impl Application for Mirror {
             return Reply::Respond(response);
         }
         match upgrade::check(request.head) {
+            key if request.head.path == "/later" => Reply::Later(key.ok()),
             Ok(key) => Reply::Open((), key),
             Err(_) => {
                 let size = request.head.query.parse().unwrap_or(0);
@@ -61,6 +68,10 @@ impl Application for Mirror {
     fn draining(&mut self) {}
 
     fn elapsed(&mut self, _: &mut Turn<'_>) {}
+
+    fn next_late(&mut self) -> Option<(ConnId, Late<()>)> {
+        self.lates.pop_front()
+    }
 
     fn next_due(&self) -> Option<u64> {
         None
@@ -162,51 +173,6 @@ impl World {
     fn has(&self, op: SocketOp) -> bool {
         self.ops.contains(&op)
     }
-}
-
-#[test]
-fn a_slow_head_is_refused_at_its_deadline_however_it_drips() {
-    let mut world = World::new(Settings::default());
-    world.accept(0, Ipv4Addr::LOCALHOST.into());
-    for byte in b"GET / HT" {
-        world.receive(0, &[*byte]);
-        world.pass(1_200);
-        assert!(!world.has(SocketOp::Finish(id(0))));
-    }
-    world.pass(600);
-    assert!(world.write_all(0).starts_with(b"HTTP/1.1 408 "));
-    assert!(world.has(SocketOp::Finish(id(0))));
-    assert_eq!(world.stats.refusals(Refused::Timeout), 1);
-}
-
-#[test]
-fn a_slow_body_is_refused_at_its_deadline() {
-    let mut world = World::new(Settings::default());
-    world.accept(0, Ipv4Addr::LOCALHOST.into());
-    world.receive(
-        0,
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n",
-    );
-    for _ in 0..14 {
-        world.receive(0, b"x");
-        world.pass(1_000);
-    }
-    assert!(world.write_all(0).is_empty());
-    world.pass(1_200);
-    assert!(world.write_all(0).starts_with(b"HTTP/1.1 408 "));
-}
-
-#[test]
-fn an_idle_connection_goes_without_a_word() {
-    let mut world = World::new(Settings::default());
-    world.accept(0, Ipv4Addr::LOCALHOST.into());
-    world.receive(0, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    world.write_all(0);
-    world.pass(limits::KEEP_ALIVE_MS - 500);
-    assert!(!world.has(SocketOp::Finish(id(0))));
-    world.pass(700);
-    assert!(world.has(SocketOp::Finish(id(0))));
-    assert!(world.write_all(0).is_empty());
 }
 
 #[test]

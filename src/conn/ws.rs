@@ -111,7 +111,7 @@ impl<A: Application> Connections<A> {
                 Control::Close(code) => return self.ws_closed(id, code, turn),
             }
             if !turn.out.effects.is_empty() {
-                self.perform(turn);
+                self.perform_effects(turn);
             }
         }
         if let Some((payload, len)) = late_ping {
@@ -175,12 +175,12 @@ impl<A: Application> Connections<A> {
     /// The peer said goodbye: says it back, and ends.
     fn ws_closed(&mut self, id: ConnId, code: Option<u16>, turn: &mut Turn<'_>) {
         self.part(id, code, turn);
-        self.perform(turn);
+        self.perform_effects(turn);
     }
 
     fn ws_refuse(&mut self, id: ConnId, refusal: Refusal, turn: &mut Turn<'_>) {
         self.hang_up(id, refusal.code, refusal.reason, refusal.cause, turn);
-        self.perform(turn);
+        self.perform_effects(turn);
     }
 
     /// The peer's FIN is on its way: who has gone must not stay in a pair or a queue because we do not read.

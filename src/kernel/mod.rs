@@ -4,6 +4,7 @@
 //! told the time and given its seeds. Each module owns one table and states its invariants.
 
 pub mod addresses;
+pub mod ask;
 pub mod bucket;
 pub mod effect;
 pub mod history;
@@ -14,6 +15,8 @@ pub mod names;
 pub mod order;
 pub mod outbox;
 pub mod recent;
+pub mod record;
+pub mod secret;
 pub mod stats;
 pub mod time;
 pub mod wheel;

@@ -7,6 +7,7 @@
 //! Invariants: a lane is in `dirty` exactly when its `DIRTY` flag is set; `sent <= bytes.len()`; a lane
 //! with nothing queued has no buffer.
 
+use super::ask::{Ask, Ticket};
 use super::effect::{Effect, SocketOp};
 use super::id::ConnId;
 use crate::limits;
@@ -22,6 +23,8 @@ pub struct Outbox {
     pub effects: Vec<Effect>,
     /// What the connection layer decided this turn.
     pub socket_ops: Vec<SocketOp>,
+    /// What is asked of the threads beside the loop.
+    pub asks: Vec<(Ticket, Ask)>,
 }
 
 #[derive(Debug, Default)]

@@ -6,13 +6,16 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use mio::{Registry, Token, Waker};
 
+use crate::kernel::ask::{Outcome, Ticket};
 use crate::limits;
 
 /// What another thread may tell the loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Letter {
     /// See everybody off and stop; a second one stops at once.
     Stop,
+    /// What was asked is answered.
+    Answers(Vec<(Ticket, Outcome)>),
 }
 
 /// The sending end, for any thread.
@@ -30,6 +33,15 @@ impl Handle {
             Err(TrySendError::Full(_)) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TrySendError::Disconnected(_)) => Err(io::ErrorKind::BrokenPipe.into()),
         }
+    }
+
+    /// Delivers answers and wakes the loop; waits while the mailbox is full, so no answer is lost. The loop never waits for
+    /// whoever calls this.
+    pub fn deliver(&self, answers: Vec<(Ticket, Outcome)>) -> io::Result<()> {
+        self.letters
+            .send(Letter::Answers(answers))
+            .map_err(|_| io::ErrorKind::BrokenPipe)?;
+        self.waker.wake()
     }
 }
 

@@ -14,4 +14,4 @@ mod socket;
 
 pub use listener::Bind;
 pub use mailbox::{Handle, Letter};
-pub use reactor::{Reactor, Settings};
+pub use reactor::{Desk, Reactor, Settings};

@@ -12,6 +12,7 @@ impl<A: Application> Reactor<A> {
     pub(super) fn settle(&mut self, now: Now) {
         loop {
             self.conns.perform(turn!(self, now));
+            self.consult_desk(now);
             let mut ops = std::mem::take(&mut self.ops);
             std::mem::swap(&mut ops, &mut self.out.socket_ops);
             for op in ops.drain(..) {
@@ -25,8 +26,20 @@ impl<A: Application> Reactor<A> {
                 self.flush(id, now);
             }
             self.dirty = dirty;
-            if is_settled && self.out.socket_ops.is_empty() && self.out.effects.is_empty() {
+            let is_quiet = self.out.socket_ops.is_empty()
+                && self.out.effects.is_empty()
+                && self.out.asks.is_empty();
+            if is_settled && is_quiet {
                 return;
+            }
+        }
+    }
+
+    /// Hands on what was asked; what cannot be taken is answered at once.
+    fn consult_desk(&mut self, now: Now) {
+        for (ticket, ask) in std::mem::take(&mut self.out.asks) {
+            if let Err(refusal) = (self.desk)(ticket, ask) {
+                self.conns.answered(ticket, Err(refusal), turn!(self, now));
             }
         }
     }

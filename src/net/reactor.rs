@@ -7,6 +7,7 @@
 //! Invariants: a socket that may have unread bytes and is not paused is either awaiting an event or on the
 //! `ready` list; a socket is in the slab exactly as long as its connection is in [`Connections`].
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use super::listener::Bind;
 use super::mailbox::{Handle, Letter, Mailbox};
 use super::socket::Socket;
 use crate::conn::{Application, Connections};
+use crate::kernel::ask::{Ask, Outcome, Refusal, Ticket};
 use crate::kernel::effect::SocketOp;
 use crate::kernel::id::ConnId;
 use crate::kernel::outbox::Outbox;
@@ -65,6 +67,9 @@ macro_rules! turn {
 }
 pub(super) use turn;
 
+/// Hands a question on to the thread that answers it, without ever blocking; refuses it when too much is waiting there.
+pub type Desk = Box<dyn FnMut(Ticket, Ask) -> Result<(), Refusal>>;
+
 /// The loop. See the module's description.
 #[allow(missing_debug_implementations)]
 pub struct Reactor<A: Application> {
@@ -73,6 +78,9 @@ pub struct Reactor<A: Application> {
     pub(super) listeners: Vec<Listener>,
     pub(super) signals: Option<Signals>,
     pub(super) mailbox: Mailbox,
+    pub(super) desk: Desk,
+    /// What was answered and is not handed on yet.
+    answers: VecDeque<(Ticket, Outcome)>,
     pub(super) sockets: Slab<Socket>,
     pub(super) conns: Connections<A>,
     pub(super) out: Outbox,
@@ -136,6 +144,8 @@ impl<A: Application> Reactor<A> {
             listeners,
             signals,
             mailbox,
+            desk: Box::new(|_, _| Err(Refusal::Unavailable)),
+            answers: VecDeque::new(),
             sockets: Slab::new(),
             conns,
             out: Outbox::default(),
@@ -156,6 +166,11 @@ impl<A: Application> Reactor<A> {
     /// The addresses at which people reach the server.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().map(|entry| entry.address).collect()
+    }
+
+    /// Has questions answered by `desk`; without one, none is.
+    pub fn consult(&mut self, desk: Desk) {
+        self.desk = desk;
     }
 
     /// How other threads reach the loop.
@@ -203,6 +218,12 @@ impl<A: Application> Reactor<A> {
             self.ready = ready;
             self.ready.clear();
         }
+        for _ in 0..limits::ANSWERS_PER_TURN {
+            let Some((ticket, outcome)) = self.answers.pop_front() else {
+                break;
+            };
+            self.conns.answered(ticket, outcome, turn!(self, now));
+        }
         self.accept(now);
         self.conns.elapsed(turn!(self, now));
         self.settle(now);
@@ -214,7 +235,8 @@ impl<A: Application> Reactor<A> {
     fn timeout(&self) -> Option<Duration> {
         let may_accept = self.may_accept() && self.listeners.iter().any(|entry| entry.ready);
         let now_us = self.clock.micros();
-        if !self.ready.is_empty() || (may_accept && self.rest_until_us <= now_us) {
+        let has_more = !self.ready.is_empty() || !self.answers.is_empty();
+        if has_more || (may_accept && self.rest_until_us <= now_us) {
             return Some(Duration::ZERO);
         }
         let rest = may_accept.then_some(self.rest_until_us);
@@ -276,6 +298,7 @@ impl<A: Application> Reactor<A> {
                 while let Some(letter) = self.mailbox.take() {
                     match letter {
                         Letter::Stop => self.stop(now),
+                        Letter::Answers(answers) => self.answers.extend(answers),
                     }
                 }
             }

@@ -1,5 +1,6 @@
 // What becomes of a video pair: a connection, pictures once both want them, or a reason and what to do.
 
+import * as alert from '../alert.js';
 import { isTalking } from '../phase.js';
 import { settings } from '../settings.js';
 import { causeOf } from './causes.js';
@@ -192,7 +193,7 @@ export class Call {
   #excuse({ kind, isLost }) {
     if (!this.#pair || this.#stage.element.hidden) return;
     const what = kind === 'camera' ? 'Your camera' : 'Your microphone';
-    this.#chat.alert(isLost ? `${what} was unplugged or taken away.` : `${what} could not be switched on. Another program may be using it.`);
+    alert.say(isLost ? `${what} was unplugged or taken away.` : `${what} could not be switched on. Another program may be using it.`);
   }
 
   #hangUp(step) {

@@ -35,7 +35,7 @@ export class Lobby {
   constructor(devices, { goOn, allows }) {
     this.#devices = devices;
     this.#goOn = goOn;
-    this.screen = { element: this.#element, path: '/video', title: 'Video chat', allows, enter: () => this.#enter(), leave: () => this.#leave() };
+    this.screen = { element: this.#element, title: 'Video chat', allows, enter: () => this.#enter(), leave: () => this.#leave() };
     this.#build();
     this.#ask.addEventListener('click', () => void this.#open());
     this.#again.addEventListener('click', () => void this.#open());

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::keep::Keeping;
 use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
@@ -34,6 +35,8 @@ pub(super) struct Client {
     pub(super) conn: ConnId,
     /// How partners see this person. Not a credential.
     pub(super) user: Uuid,
+    /// The account that the connection belongs to, unless it is anonymous.
+    pub(super) member: Option<Box<Member>>,
     /// The conversation, while there is one.
     pub(super) pair: Uuid,
     /// What was asked for last, if it was anything in particular.
@@ -56,6 +59,15 @@ pub(super) struct Client {
     pub(super) widened: bool,
 }
 
+/// What concerns only people with accounts.
+#[derive(Debug)]
+pub(super) struct Member {
+    /// Which account.
+    pub(super) account: Uuid,
+    /// Whether this person would like to meet the partner again.
+    pub(super) keeping: Keeping,
+}
+
 /// Whom somebody would like to meet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wish {
@@ -67,10 +79,14 @@ pub(super) struct Wish {
 }
 
 impl Client {
-    pub(super) fn new(conn: ConnId, user: Uuid, opening: Opening) -> Self {
+    pub(super) fn new(conn: ConnId, user: Uuid, account: Option<Uuid>, opening: Opening) -> Self {
         Self {
             conn,
             user,
+            member: account.map(|account| {
+                let keeping = Keeping::No;
+                Box::new(Member { account, keeping })
+            }),
             pair: Uuid::nil(),
             wish: None,
             recent: None,
@@ -88,12 +104,18 @@ impl Client {
     }
 
     pub(super) fn vacant() -> Self {
-        Self::new(ConnId::new(0, 0), Uuid::nil(), Opening::default())
+        Self::new(ConnId::new(0, 0), Uuid::nil(), None, Opening::default())
     }
 
-    /// Who this is to the matcher.
+    /// The account that the connection belongs to, unless it is anonymous.
+    pub(super) fn account(&self) -> Option<Uuid> {
+        self.member.as_ref().map(|member| member.account)
+    }
+
+    /// Who this is to the matcher: the same with each of their connections, if they have an account.
     pub(super) fn person(&self) -> Person {
-        self.user.as_u128()
+        let identity = self.account().unwrap_or(self.user);
+        identity.as_u128()
     }
 
     /// Whether this person met `person` lately.

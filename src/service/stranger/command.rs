@@ -22,6 +22,7 @@ pub(super) enum Command<'t> {
     Stop,
     Typing(bool),
     Signal(Signal, &'t str),
+    KeepInTouch,
     Stats,
 }
 
@@ -180,6 +181,7 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         "offer" => signal(Signal::Offer, envelope.sdp)?,
         "answer" => signal(Signal::Answer, envelope.sdp)?,
         "iceCandidate" => signal(Signal::IceCandidate, envelope.candidate)?,
+        "keepInTouch" => Command::KeepInTouch,
         "stats" => Command::Stats,
         _ => {
             return Err(Fault::new(

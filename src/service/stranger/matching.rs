@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::Stranger;
 use super::client::{self, Client};
 use super::command::{self, Fault};
+use super::keep::Keeping;
 use super::voice::{self, Left};
 use crate::conn::Turn;
 use crate::kernel::effect::Effect;
@@ -102,12 +103,43 @@ impl Stranger {
     }
 
     fn queue(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        self.replace_search(conn, turn);
         let mut keys = std::mem::take(&mut self.keys);
         let client = &self.clients[conn.index()];
         standing_keys(client, false, &mut keys);
         self.lobby.wait(conn, client.mode, &keys);
         self.keys = keys;
         self.widen(conn, turn);
+    }
+
+    /// Ends the search of the same account on another connection: a person waits once.
+    fn replace_search(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let Some(account) = self.clients[conn.index()].account() else {
+            return;
+        };
+        let Some(other) = self.searches.insert(account, conn) else {
+            return;
+        };
+        let client = &self.clients[other.index()];
+        let is_theirs = other != conn && client.conn == other && client.account() == Some(account);
+        if is_theirs && matches!(self.lobby.seat(other), Seat::Waiting { .. }) {
+            let fault = Fault::new(
+                "replaced",
+                "You search somewhere else now, so this search has ended.",
+            );
+            voice::error(client.format, turn.out.lane(other), &fault);
+            self.lobby.leave(other);
+            self.wheel.disarm(other.index());
+        }
+    }
+
+    /// Forgets that `conn` searched.
+    pub(super) fn forget_search(&mut self, conn: ConnId) {
+        if let Some(account) = self.clients[conn.index()].account()
+            && self.searches.get(&account) == Some(&conn)
+        {
+            self.searches.remove(&account);
+        }
     }
 
     /// A timer of `conn` has come: searches again, by now perhaps for more people.
@@ -196,6 +228,9 @@ impl Stranger {
             client.pair = pair;
             client.mode = mode;
             client.typing_us = 0;
+            if let Some(member) = &mut client.member {
+                member.keeping = Keeping::No;
+            }
             let waited_us = turn.now.micros - client.since_us;
             turn.stats.match_wait_ms.record(waited_us / 1_000);
             self.wheel.disarm(who.index());

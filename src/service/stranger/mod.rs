@@ -11,11 +11,15 @@
 mod audit;
 mod client;
 mod command;
+mod keep;
 mod matching;
 mod plain;
 mod relay;
 mod voice;
 
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
@@ -33,6 +37,7 @@ use crate::limits;
 use client::Client;
 pub use client::{Format, Opening};
 use command::{Command, Fault};
+pub use keep::Pact;
 use voice::Left;
 
 /// What an operator may set about strangers.
@@ -65,6 +70,10 @@ pub struct Stranger {
     settings: Settings,
     signal_rate: Rate,
     clients: Vec<Client>,
+    /// The connection on which each account searched last.
+    searches: HashMap<Uuid, ConnId, FixedState>,
+    /// People who want to stay in touch, and have not been told whether they can.
+    pacts: Vec<Pact>,
     lobby: Lobby,
     names: Names,
     wheel: Wheel,
@@ -84,6 +93,8 @@ impl Stranger {
             settings,
             signal_rate: Rate::new(limits::SIGNALS_PER_SECOND, limits::SIGNALS_BURST),
             clients: Vec::new(),
+            searches: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            pacts: Vec::new(),
             lobby: Lobby::new(random.next_u64()),
             names: Names::new(random.next_u64()),
             wheel: Wheel::default(),
@@ -110,14 +121,14 @@ impl Stranger {
         size_of::<Client>() + size_of::<crate::kernel::lobby::Seat>()
     }
 
-    /// Takes in somebody who connects; [`Stranger::opened`] follows.
-    pub fn admit(&mut self, conn: ConnId, opening: Opening) {
+    /// Takes in somebody who connects, perhaps with an account; [`Stranger::opened`] follows.
+    pub fn admit(&mut self, conn: ConnId, opening: Opening, account: Option<Uuid>) {
         while self.clients.len() <= conn.index() {
             self.clients.push(Client::vacant());
         }
         self.lobby.reserve(conn);
         let user = self.fresh_uuid();
-        self.clients[conn.index()] = Client::new(conn, user, opening);
+        self.clients[conn.index()] = Client::new(conn, user, account, opening);
         self.online += 1;
     }
 
@@ -159,6 +170,7 @@ impl Stranger {
         self.lobby.leave(conn);
         self.wheel.disarm(conn.index());
         self.forget_wish(conn);
+        self.forget_search(conn);
         self.clients[conn.index()] = Client::vacant();
         self.online -= 1;
     }
@@ -216,6 +228,7 @@ impl Stranger {
                 self.stop(conn, turn);
                 Ok(())
             }
+            Command::KeepInTouch => self.keep_in_touch(conn),
             Command::Stats => {
                 let census = Mode::ALL.map(|mode| self.lobby.census(mode));
                 let searching = census.iter().map(|census| census.searching).sum();

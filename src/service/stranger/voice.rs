@@ -69,6 +69,9 @@ enum Event<'a> {
     Draining {
         retry_ms: u64,
     },
+    RoomCreated {
+        room_id: Uuid,
+    },
     Error {
         code: &'a str,
         message: &'a str,
@@ -272,4 +275,9 @@ pub(super) fn draining(format: Format, lane: &mut Vec<u8>, retry_ms: u64) {
         Format::Text => line(lane, plain::DRAINING),
         Format::Json => event(lane, &Event::Draining { retry_ms }),
     }
+}
+
+/// There is a private room for you and your partner.
+pub(super) fn room_created(lane: &mut Vec<u8>, room_id: Uuid) {
+    event(lane, &Event::RoomCreated { room_id });
 }
