@@ -129,8 +129,15 @@ export class Devices extends EventTarget {
 
   async #capture(kinds, id) {
     const turns = new Map(kinds.map((kind) => [MEDIA[kind], [kind, (this.#turns[kind] += 1)]]));
-    const constraints = Object.fromEntries(kinds.map((kind) => [MEDIA[kind], this.#constraints(kind, id)]));
-    const stream = await navigator.mediaDevices.getUserMedia(constraints);
+    const ask = (idOf) => {
+      const all = kinds.map((kind) => [MEDIA[kind], constraints(kind, idOf(kind))]);
+      return navigator.mediaDevices.getUserMedia(Object.fromEntries(all));
+    };
+    const stream = await ask((kind) => id ?? device.read(kind, '')).catch((error) => {
+      // The one that was used last time may be at home.
+      if (error.name === 'OverconstrainedError' && !id) return ask(() => '');
+      throw error;
+    });
     for (const track of stream.getTracks()) {
       const [kind, turn] = turns.get(track.kind);
       if (this.#turns[kind] !== turn) {
@@ -144,12 +151,6 @@ export class Devices extends EventTarget {
       track.addEventListener('ended', () => void this.#lost(kind, track));
     }
     this.#changed();
-  }
-
-  #constraints(kind, id) {
-    if (id) return { ...BASE[kind], facingMode: undefined, deviceId: { exact: id } };
-    const remembered = device.read(kind, '');
-    return remembered ? { ...BASE[kind], facingMode: undefined, deviceId: { ideal: remembered } } : BASE[kind];
   }
 
   /** It was unplugged, or taken away: another may do. */
@@ -193,4 +194,9 @@ export class Devices extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event('change'));
   }
+}
+
+function constraints(kind, id) {
+  // Exactly that one: browsers take a mere wish lightly.
+  return id ? { ...BASE[kind], facingMode: undefined, deviceId: { exact: id } } : BASE[kind];
 }

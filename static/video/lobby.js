@@ -127,6 +127,7 @@ export class Lobby {
     this.#ask.textContent = this.#isAsking ? 'Waiting for your browser …' : 'Turn on camera and microphone';
     this.#trouble.hidden = !hasTrouble;
     this.#choices.hidden = !isOpen;
+    this.#element.classList.toggle('open', isOpen);
     this.#start.disabled = !isOpen;
     if (this.#element.hidden) return;
     const camera = this.#devices.track('camera');

@@ -4,6 +4,8 @@ import { make } from '../dom.js';
 
 /** Decibels below full scale at which the bar is empty. */
 const FLOOR_DB = -60;
+/** How much of the bar is left a frame later, when it is silent. */
+const DECAY = 0.93;
 const SPOKEN_MS = 250;
 
 export class Meter {
@@ -31,12 +33,16 @@ export class Meter {
     this.#source = this.#audio.createMediaStreamSource(new MediaStream([track]));
     this.#source.connect(this.#analyser);
     const samples = new Float32Array(this.#analyser.fftSize);
+    let part = 0;
     const draw = () => {
       this.#analyser.getFloatTimeDomainData(samples);
       let sum = 0;
       for (const sample of samples) sum += sample * sample;
       const level = 10 * Math.log10(sum / samples.length + 1e-12);
-      this.#show(Math.max(0, Math.min(1, 1 - level / FLOOR_DB)));
+      const now = Math.max(0, Math.min(1, 1 - level / FLOOR_DB));
+      // It falls more slowly than it rises, so that a short sound is seen.
+      part = Math.max(now, part < 0.01 ? 0 : part * DECAY);
+      this.#show(part);
       this.#frame = requestAnimationFrame(draw);
     };
     draw();

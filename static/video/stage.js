@@ -48,6 +48,7 @@ export class Stage extends EventTarget {
     this.element.hidden = false;
     this.element.dataset.step = step;
     this.element.classList.toggle('blurred', !isOpen);
+    this.element.classList.toggle('dark', !them.camera);
     this.#say(wordsFor({ step, isOpen, hasRevealed, them }));
     this.#cause.textContent = step === 'failed' ? cause.words : '';
     this.element.dataset.cause = step === 'failed' ? cause.name : '';

@@ -20,7 +20,9 @@ export const watchful = (more) => async (page) => {
     const media = navigator.mediaDevices;
     if (!media) return;
     const capture = media.getUserMedia.bind(media);
+    window.asked = 0;
     media.getUserMedia = async (constraints) => {
+      window.asked += 1;
       const stream = await capture(constraints);
       window.captured.push(...stream.getTracks());
       return stream;
@@ -54,11 +56,47 @@ export async function revealBoth(...pages) {
   for (const page of pages) await expect(stage(page)).not.toHaveClass(/blurred/);
 }
 
-/** Two people in a call; `options` are those of the first. */
+/** What was captured and is not given back: kinds of tracks. */
+export const live = (page) => page.evaluate(() => window.captured.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind).sort());
+
+/**
+ * Sits between a page and the server: keeps what passes in `sent` and `heard`. What the page should hear and `holds` names waits for
+ * `release`; what `drops` names, either way, is lost; `change` may rewrite what the page hears.
+ */
+export async function wiretap(page) {
+  const tap = { sent: [], heard: [], held: [], holds: () => false, drops: () => false, change: (event) => event };
+  await page.routeWebSocket(/\/ws\?/, (socket) => {
+    const server = socket.connectToServer();
+    tap.tell = (event) => socket.send(JSON.stringify(event));
+    socket.onMessage((text) => {
+      const command = JSON.parse(text);
+      tap.sent.push(command);
+      if (!tap.drops(command)) server.send(text);
+    });
+    server.onMessage((text) => {
+      const event = JSON.parse(text);
+      if (tap.drops(event)) return;
+      tap.heard.push(event);
+      if (tap.holds(event)) tap.held.push(event);
+      else tap.tell(tap.change(event));
+    });
+  });
+  tap.release = () => {
+    tap.holds = () => false;
+    for (const event of tap.held.splice(0)) tap.tell(event);
+  };
+  return tap;
+}
+
+/** Two people in a call; `options` are those of the first, who is the polite one. */
 export async function callers(person, options = {}, others = {}) {
   const camera = (more) => ({ ...CAMERA, ...more, before: watchful(more.before) });
   const both = await Promise.all([person(camera(options)), person(camera(others))]);
-  for (const page of both) await call(page);
+  // Who has waited offers.
+  for (const page of both.toReversed()) {
+    await call(page);
+    await expectPhase(page, /searching|chatting/);
+  }
   for (const page of both) await expectPhase(page, 'chatting');
   return both;
 }
@@ -75,3 +113,9 @@ export async function expectMoving(page) {
   const before = await framesDecoded(page);
   await expect.poll(() => framesDecoded(page), { timeout: 15_000 }).toBeGreaterThan(before);
 }
+
+/** Whether the newest connection stands, and how many there are that were not closed. */
+export const connections = (page) => page.evaluate(() => ({
+  newest: window.connections.at(-1)?.connectionState,
+  open: window.connections.filter(({ connectionState }) => connectionState !== 'closed').length,
+}));
