@@ -72,7 +72,7 @@ export class Chat extends EventTarget {
     title: () => this.title,
     allows: () => this.#phase !== 'idle' || !this.#log.isEmpty,
     enter: () => {
-      if (this.#phase !== 'idle') this.#takeFocus();
+      if (this.#phase !== 'idle') this.takeFocus();
       else find('#again').focus();
     },
   };
@@ -83,7 +83,7 @@ export class Chat extends EventTarget {
     allowSound();
     this.#act('seek');
     router.go('/chat');
-    this.#takeFocus();
+    this.takeFocus();
   }
 
   /** Ends the conversation or the search. */
@@ -177,7 +177,7 @@ export class Chat extends EventTarget {
     this.#partner.join(pair, this.#since);
     this.note(this.#partner.greeting);
     this.#act('joined');
-    if (router.isAt('/chat')) this.#takeFocus();
+    if (router.isAt('/chat')) this.takeFocus();
     notify();
   }
 
@@ -220,8 +220,8 @@ export class Chat extends EventTarget {
     this.#composer.focus();
   }
 
-  /** A keyboard on glass would cover the pictures. */
-  #takeFocus() {
+  /** Puts the focus where one writes. A keyboard on glass would cover the pictures. */
+  takeFocus() {
     if (document.body.dataset.mode !== 'video' || !isTouch()) this.#composer.focus();
   }
 

@@ -51,7 +51,6 @@ export class Call {
     });
     stage.addEventListener('retry', () => this.#retry());
     stage.addEventListener('text', () => this.#goOnInText('You go on in text; camera and microphone are off.'));
-    stage.addEventListener('silenced', () => this.#update());
     addEventListener('online', () => this.#peer?.restart());
     addEventListener('hashchange', () => this.#tidy());
   }
@@ -181,6 +180,7 @@ export class Call {
     setTimeout(() => peer?.close(), FAREWELL_MS);
     this.#close();
     this.#chat.note(note);
+    if (tells) this.#chat.takeFocus();
   }
 
   /** Tells the other side that there will be no pictures, whether or not there is a connection. */

@@ -7,7 +7,7 @@ import { makePickers } from './pickers.js';
 const button = (label, ...properties) => make('button', { type: 'button', textContent: label, ...Object.assign({}, ...properties) });
 const tool = (id) => make('button', { type: 'button', id, className: 'icon' });
 
-/** Dispatches `reveal`, `retry`, `text`, and `turn` { kind, on }. */
+/** Dispatches `reveal`, `retry` and `text` when that is pressed. */
 export class Stage extends EventTarget {
   #devices;
   #remote = make('video', { id: 'remote', autoplay: true, playsInline: true, 'aria-label': 'The stranger' });
@@ -29,6 +29,7 @@ export class Stage extends EventTarget {
   #screen = tool('full-screen');
   #tools = make('div', { id: 'tools', role: 'group', 'aria-label': 'Video' }, this.#microphone, this.#camera, this.#choice, this.#picture, this.#screen);
   #dialog = make('dialog', { id: 'devices', 'aria-labelledby': 'devices-title' });
+  #isHeard = false;
   #isSilenced = false;
   element = make('section', { id: 'stage', 'aria-label': 'Pictures', hidden: true }, this.#remote, this.#cover, this.#muted, this.#hear, this.#self, this.#tools);
 
@@ -58,8 +59,8 @@ export class Stage extends EventTarget {
     this.#cover.hidden = step === 'searching' || (step === 'connected' && isOpen && them.camera);
     this.#muted.hidden = !isSeen || !isOpen || them.microphone;
     this.#remote.hidden = !isSeen;
-    this.#remote.muted = !isOpen || this.#isSilenced;
-    this.#hear.hidden = !isOpen || !this.#isSilenced || !isSeen;
+    this.#sound(isOpen && isSeen);
+    this.#hear.hidden = !this.#isSilenced;
     this.#picture.disabled = !isSeen || !isOpen;
     if (hadFocus && !document.activeElement?.checkVisibility()) find('#text').focus({ preventScroll: true });
     this.showSelf();
@@ -67,9 +68,9 @@ export class Stage extends EventTarget {
 
   /** Plays what comes from the other side, or nothing. */
   play(stream) {
+    this.#sound(false);
     this.#remote.srcObject = stream;
-    this.#isSilenced = false;
-    if (stream) void this.#start();
+    if (stream) void this.#remote.play().catch(() => {});
     else if (document.pictureInPictureElement === this.#remote) void document.exitPictureInPicture().catch(() => {});
   }
 
@@ -91,16 +92,20 @@ export class Stage extends EventTarget {
     dress(this.#camera, this.#devices.isOn('camera'), ['camera', 'Turn camera off'], ['cameraOff', 'Turn camera on']);
   }
 
-  async #start() {
-    try {
-      await this.#remote.play();
-    } catch (error) {
-      if (error.name !== 'NotAllowedError') return;
+  /** Lets the other side be heard, or not. */
+  #sound(isHeard) {
+    if (isHeard === this.#isHeard) return;
+    this.#isHeard = isHeard;
+    this.#remote.muted = !isHeard;
+    this.#isSilenced = false;
+    if (!isHeard) return;
+    this.#remote.play().catch((error) => {
+      if (error.name !== 'NotAllowedError' || !this.#isHeard) return;
       // Without sound it may play; the sound comes with a tap.
       this.#isSilenced = this.#remote.muted = true;
-      this.dispatchEvent(new Event('silenced'));
-      await this.#remote.play().catch(() => {});
-    }
+      this.#hear.hidden = false;
+      void this.#remote.play().catch(() => {});
+    });
   }
 
   #say(words) {
