@@ -106,6 +106,12 @@ pub const AUTO_REQUEUE_MS: u64 = 3_000;
 pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
+/// Keys for STUN and TURN servers that one person may ask for, a second and at once.
+pub const ICE_KEYS_PER_SECOND: f64 = 0.1;
+/// Keys that may be asked for at once.
+pub const ICE_KEYS_BURST: u32 = 5;
+/// The shortest secret that is shared with TURN servers, in bytes: whoever has credentials can try secrets at leisure.
+pub const TURN_SECRET_BYTES_MIN: usize = 16;
 
 /// A person's own id in rooms, in Unicode code points.
 pub const USER_ID_CHARS_MAX: usize = 64;
@@ -155,6 +161,25 @@ pub const ABSENT_MAX: usize = 20_000;
 pub const LISTING_BYTES_MAX: usize = 160 * 1024;
 /// Messages in one page of a room's history, unless fewer are asked for.
 pub const PAGE_MESSAGES: usize = 50;
+
+/// A pseudo, in Unicode code points: at least.
+pub const PSEUDO_CHARS_MIN: usize = 2;
+/// A pseudo, in Unicode code points: at most.
+pub const PSEUDO_CHARS_MAX: usize = 32;
+/// An e-mail address, in bytes.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// A password, in Unicode code points: at least.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// A password, in Unicode code points: at most.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Logins of one address that may fail within [`LOGINS_BY_ADDRESS_MS`].
+pub const LOGINS_BY_ADDRESS: u32 = 5;
+/// See [`LOGINS_BY_ADDRESS`]; in milliseconds.
+pub const LOGINS_BY_ADDRESS_MS: u64 = 20_000;
+/// Logins to one account that may fail within [`LOGINS_BY_ACCOUNT_MS`].
+pub const LOGINS_BY_ACCOUNT: u32 = 20;
+/// See [`LOGINS_BY_ACCOUNT`]; in milliseconds.
+pub const LOGINS_BY_ACCOUNT_MS: u64 = 300_000;
 
 /// How long a request may wait for an answer from a thread beside the loop, in milliseconds; then the client is told
 /// that the service is not available.

@@ -11,6 +11,7 @@
 )]
 
 mod logging;
+mod secrets;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -45,6 +46,9 @@ fn main() -> ExitCode {
 
 /// Opens the listeners, says so, and turns until told to stop.
 fn serve(config: &Config) -> Result<(), String> {
+    secrets::make_directory(&config.data)?;
+    // Nothing asks for a token yet, but a secret that is no good must show at the start.
+    let _token_key = secrets::token_key(config)?;
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)
         .map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
     let connections_max = config.connections_max(descriptors as usize);

@@ -16,7 +16,7 @@ pub enum Endpoint {
     Stranger,
     /// The socket of the rooms.
     Rooms,
-    /// What can be had of the rooms by plain requests.
+    /// What can be had below `/api/` by plain requests.
     Api(Resource),
     /// A document about the server.
     Manual(Manual),
@@ -28,7 +28,7 @@ pub enum Endpoint {
     Metrics,
 }
 
-/// What the rooms have for plain requests.
+/// What can be had below `/api/` by plain requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The rooms there are.
@@ -39,6 +39,8 @@ pub enum Resource {
     Users,
     /// Where to say something.
     Messages,
+    /// The servers with whose help two browsers reach each other.
+    Ice,
 }
 
 /// A path and what answers there.
@@ -83,6 +85,11 @@ pub const ROUTES: &[Route] = &[
         path: "/api/messages",
         allow: "POST, OPTIONS",
         endpoint: Endpoint::Api(Resource::Messages),
+    },
+    Route {
+        path: "/api/ice",
+        allow: READ,
+        endpoint: Endpoint::Api(Resource::Ice),
     },
     Route {
         path: "/openapi.yaml",
