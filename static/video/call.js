@@ -32,6 +32,7 @@ export class Call {
   #hasRevealed = false;
   #them = UNKNOWN;
   #timer = 0;
+  #keyTimer = 0;
 
   /** `isVideo` says whether it is video that is looked for; `fail` is called with an error when nothing can be captured any more. */
   constructor({ client, chat, devices, stage, isVideo, fail }) {
@@ -51,6 +52,7 @@ export class Call {
     });
     stage.addEventListener('retry', () => this.#retry());
     stage.addEventListener('text', () => this.#goOnInText('You go on in text; camera and microphone are off.'));
+    client.addEventListener('iceKey', ({ detail }) => void this.#refresh(detail.iceKey));
     addEventListener('online', () => this.#peer?.restart());
     addEventListener('hashchange', () => this.#tidy());
   }
@@ -90,8 +92,24 @@ export class Call {
     this.#await('connecting');
     const config = await iceFor(pair.iceKey);
     if (this.#pair !== pair) return;
-    this.#config = config;
+    this.#keep(config);
     if (this.#step === 'connecting') this.#connect(pair.initiator);
+  }
+
+  /** Remembers the servers, and asks for new credentials before these are worth nothing. */
+  #keep(config) {
+    this.#config = config;
+    clearTimeout(this.#keyTimer);
+    if (config.ttl > 0) this.#keyTimer = setTimeout(() => this.#client.send({ type: 'iceKey', pairId: this.#pair.pairId }), config.ttl * 800);
+  }
+
+  async #refresh(key) {
+    const pair = this.#pair;
+    const config = await iceFor(key);
+    // Old credentials may still be better than none.
+    if (!pair || pair !== this.#pair || !config.iceServers.length) return;
+    this.#keep(config);
+    this.#peer?.configure(config);
   }
 
   /** Makes a connection; one side offers, the other waits for it. */
@@ -198,6 +216,7 @@ export class Call {
 
   #hangUp(step) {
     clearTimeout(this.#timer);
+    clearTimeout(this.#keyTimer);
     const wasText = this.#step === 'text';
     this.#pair = null;
     this.#step = step;

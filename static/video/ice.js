@@ -2,15 +2,15 @@
 
 const WAITS_MS = 4_000;
 
-/** Asks once for the pair's servers; without an answer there are none, and the two must find each other themselves. */
+/** Asks once for the pair's servers, whose credentials work for `ttl` seconds; without an answer there are none, and the two must find each other themselves. */
 export async function iceFor(key) {
   const none = { iceServers: [] };
   if (!key) return none;
   try {
     const response = await fetch(`/api/ice?key=${encodeURIComponent(key)}`, { signal: AbortSignal.timeout(WAITS_MS) });
     if (!response.ok) return none;
-    const { iceServers, iceTransportPolicy } = await response.json();
-    return { iceServers: iceServers ?? [], iceTransportPolicy: iceTransportPolicy === 'relay' ? 'relay' : 'all' };
+    const { iceServers, iceTransportPolicy, ttl } = await response.json();
+    return { iceServers: iceServers ?? [], iceTransportPolicy: iceTransportPolicy === 'relay' ? 'relay' : 'all', ttl };
   } catch {
     return none;
   }

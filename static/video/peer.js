@@ -69,6 +69,12 @@ export class Peer extends EventTarget {
     if (this.#channel?.readyState === 'open') this.#channel.send(this.#told);
   }
 
+  /** Uses these servers when another way is looked for. */
+  configure(config) {
+    this.#config = config;
+    this.#connection.setConfiguration(config);
+  }
+
   /** Looks for another way, such as after a change of networks. */
   restart() {
     if (!this.#isClosed && this.#connection.remoteDescription) this.#connection.restartIce();
