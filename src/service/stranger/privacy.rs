@@ -173,7 +173,10 @@ mod tests {
         let given = json!({"candidate": "", "text": true, "where": "192.168.1.5"});
         let passed = passed(Signal::IceCandidate, &given);
         assert_eq!(passed, json!({"candidate": "", "text": true}));
-        assert!(is_refused(Signal::IceCandidate, r#"{"candidate":"","text":"192.168.1.5"}"#));
+        assert!(is_refused(
+            Signal::IceCandidate,
+            r#"{"candidate":"","text":"192.168.1.5"}"#
+        ));
     }
 
     #[test]
