@@ -17,7 +17,7 @@ let video = null;
 
 /** Without its devices a search for video would find people who see nobody. */
 function mayLook() {
-  if (mode !== 'video' || video?.isReady()) return true;
+  if (mode !== 'video' || chat.isTalking || video?.isReady()) return true;
   router.go('/video');
   return false;
 }

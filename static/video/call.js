@@ -34,7 +34,10 @@ export class Call {
   #timer = 0;
   #keyTimer = 0;
 
-  /** `isVideo` says whether it is video that is looked for; `fail` is called with an error when nothing can be captured any more. */
+  /**
+   * `isVideo` says whether it is video that is looked for; `fail` is called with an error when nothing can be captured, or nobody
+   * be looked for.
+   */
   constructor({ client, chat, devices, stage, isVideo, fail }) {
     this.#client = client;
     this.#chat = chat;
@@ -52,6 +55,9 @@ export class Call {
     });
     stage.addEventListener('retry', () => this.#retry());
     stage.addEventListener('text', () => this.#goOnInText('You go on in text; camera and microphone are off.'));
+    client.addEventListener('error', ({ detail }) => {
+      if (detail.code === 'account_required' && this.#step === 'searching') this.#fail({ name: 'AccountRequiredError' });
+    });
     client.addEventListener('iceKey', ({ detail }) => void this.#refresh(detail.iceKey));
     addEventListener('online', () => this.#peer?.restart());
     addEventListener('hashchange', () => this.#tidy());

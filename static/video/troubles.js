@@ -17,6 +17,10 @@ const TROUBLES = {
     title: 'No camera or microphone was found.',
     advice: 'Plug one in or switch it on, then try again.',
   },
+  account: {
+    title: 'Video is for people with an account here.',
+    advice: 'Sign in, then try again.',
+  },
   unsupported: {
     title: 'This browser cannot make video calls.',
     advice: 'Try again with a current version of Firefox, Chrome, Edge or Safari.',
@@ -36,9 +40,10 @@ const BY_ERROR = {
   NotFoundError: 'none',
   OverconstrainedError: 'none',
   NotSupportedError: 'unsupported',
+  AccountRequiredError: 'account',
 };
 
-/** What to say about an error of `getUserMedia`: { name, title, advice }. */
+/** What to say about an error, of `getUserMedia` or of the server: { name, title, advice }. */
 export function troubleOf(error) {
   const name = BY_ERROR[error?.name] ?? 'unknown';
   return { name, ...TROUBLES[name] };

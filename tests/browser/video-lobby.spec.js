@@ -1,4 +1,4 @@
-import { expect, expectPhase, test } from './people.js';
+import { expect, expectPhase, serve, test } from './people.js';
 import { CAMERA, checkHair, live, start, watchful } from './callers.js';
 
 test.describe.configure({ timeout: 40_000 });
@@ -164,6 +164,18 @@ test('Lobby: an insecure page says what to do, and leads on to text', async ({ p
   await expect(lobby(page).getByRole('alert').filter({ hasText: 'not secure enough' })).toContainText('https://');
   await page.getByRole('button', { name: 'Continue in text' }).click();
   await expectPhase(page, 'searching');
+});
+
+test('Lobby: where video takes an account, that is said, and the camera is given back', async ({ person }) => {
+  const server = await serve({ 'video-require-account': true });
+  const page = await person(camera({ url: server.url }));
+  await checkHair(page);
+  await start(page).click();
+  await expect(lobby(page).getByRole('alert').filter({ hasText: 'Video is for people with an account here.' })).toBeVisible();
+  await expectPhase(page, 'idle');
+  expect(await live(page)).toEqual([]);
+  await page.close();
+  await server.stop();
 });
 
 test('Lobby: without a camera the microphone still serves', async ({ person }) => {
