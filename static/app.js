@@ -55,6 +55,7 @@ choose(mode);
 settings.start(() => {
   chat.forget();
   start.forget();
+  router.forget();
 });
 // Until something has happened in the chat, the first screen has its title, too.
 router.add({ ...start.screen, title: () => chat.title });

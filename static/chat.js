@@ -31,7 +31,7 @@ export class Chat extends EventTarget {
   #wish;
   #mayLook;
   #phase = 'idle';
-  #composer = new Composer();
+  #composer = new Composer(find('#chat'), 'draft');
   #log = new Log((entry) => this.#retry(entry));
   #partner = new Partner();
   #typing = new Typing();

@@ -15,11 +15,11 @@ export function setTitle(title) {
 }
 
 /** Something came; says so if nobody looks. */
-export function notify() {
+export function notify({ isQuiet = false } = {}) {
   if (!document.hidden) return;
   count += 1;
   draw();
-  if (settings.sound) chime();
+  if (settings.sound && !isQuiet) chime();
 }
 
 /** Browsers let a page sound only after it was touched. */

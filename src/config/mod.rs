@@ -173,6 +173,10 @@ impl Config {
                 create_on_join: self.rooms_create_on_join,
                 ..service::rooms::Settings::default()
             },
+            accounts: service::account::Settings {
+                message_rate: self.message.rate(),
+                ..service::account::Settings::default()
+            },
         }
     }
 

@@ -2,3 +2,4 @@
 //! [`Ticket`](crate::kernel::ask::Ticket) with an [`Outcome`](crate::kernel::ask::Outcome).
 
 pub mod hash;
+pub mod store;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::command::{self, Fault, Posting, To};
+use super::people::PersonId;
 use super::presence::{check_identity, is_equal, parse_token};
 use super::room::RoomId;
 use super::{Rooms, Speaker, voice};
@@ -14,8 +15,8 @@ use crate::kernel::addresses::Subscriber;
 use crate::kernel::time;
 use crate::limits;
 use crate::wire::head::Head;
-use crate::wire::query;
 use crate::wire::response::{Response, Status};
+use crate::wire::{body, query};
 
 #[derive(Serialize)]
 struct ShownRoom<'a> {
@@ -46,7 +47,7 @@ impl Rooms {
 
     /// `POST /api/rooms`: makes a room.
     pub fn create_room(&mut self, request: &Request<'_>, turn: &mut Turn<'_>) -> Response {
-        let text = match body(request) {
+        let text = match body::json(request.head, request.body) {
             Ok(text) => text,
             Err(response) => return response,
         };
@@ -96,18 +97,22 @@ impl Rooms {
         list.finish()
     }
 
-    /// `GET /api/users`: everybody who is here, as far as a response has space.
-    pub fn list_users(&self) -> Response {
+    /// `GET /api/users`: everybody who is here or, with `room`, who is in that room, as far as a response has space.
+    pub fn list_users(&self, head: &Head<'_>) -> Response {
         let mut list = List::new("users");
-        for (id, person) in self.people.connected() {
-            let first = self.membership.seats_of(id).next();
-            let room = first.map(|seat| &*self.rooms.room(self.membership.room(seat)).id);
-            let user = ShownUser {
-                id: &person.id,
-                username: &person.name,
-                room: room.unwrap_or_default(),
-            };
-            if !list.add(&user) {
+        let Some(id) = query::value(head.query, "room") else {
+            for (person, _) in self.people.connected() {
+                if !list.add(&self.shown_user(person)) {
+                    break;
+                }
+            }
+            return list.finish();
+        };
+        let Some(room) = self.rooms.find(&id) else {
+            return Response::error(Status::NOT_FOUND, "Room not found");
+        };
+        for seat in self.membership.seats_in(room) {
+            if !list.add(&self.shown_user(self.membership.person(seat))) {
                 break;
             }
         }
@@ -116,7 +121,7 @@ impl Rooms {
 
     /// `POST /api/messages`: says something to a room or a person.
     pub fn post_message(&mut self, request: &Request<'_>, turn: &mut Turn<'_>) -> Response {
-        let text = match body(request) {
+        let text = match body::json(request.head, request.body) {
             Ok(text) => text,
             Err(response) => return response,
         };
@@ -217,6 +222,17 @@ impl Rooms {
             .map_err(Fault::too_fast)
     }
 
+    fn shown_user(&self, id: PersonId) -> ShownUser<'_> {
+        let person = self.people.person(id);
+        let first = self.membership.seats_of(id).next();
+        let room = first.map(|seat| &*self.rooms.room(self.membership.room(seat)).id);
+        ShownUser {
+            id: &person.id,
+            username: &person.name,
+            room: room.unwrap_or_default(),
+        }
+    }
+
     fn shown(&self, id: RoomId) -> ShownRoom<'_> {
         let room = self.rooms.room(id);
         let mut created_at = String::new();
@@ -269,21 +285,6 @@ impl List {
 
 fn json(status: Status, value: &serde_json::Value) -> Response {
     Response::json(status, value.to_string().into_bytes())
-}
-
-/// The body of a request, which is JSON unless it claims to be something else.
-fn body<'a>(request: &Request<'a>) -> Result<&'a str, Response> {
-    let claimed = request.head.fields("content-type").next();
-    let is_json = claimed.is_none_or(|claimed| {
-        let kind = claimed.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("application/json")
-    });
-    if !is_json {
-        let message = "the body must be application/json";
-        return Err(Response::error(Status::UNSUPPORTED_TYPE, message));
-    }
-    std::str::from_utf8(request.body)
-        .map_err(|_| Response::error(Status::BAD_REQUEST, "the body must be UTF-8"))
 }
 
 /// A fault as the answer to a request.

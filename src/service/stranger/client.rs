@@ -50,7 +50,6 @@ pub(super) struct Client {
     pub(super) since_us: u64,
     pub(super) messages: Bucket,
     pub(super) skips: Bucket,
-    pub(super) signals: Bucket,
     /// Until when no typing notice is relayed, in monotonic microseconds.
     pub(super) typing_us: u64,
     pub(super) mode: Mode,
@@ -97,7 +96,6 @@ impl Client {
             since_us: 0,
             messages: Bucket::default(),
             skips: Bucket::default(),
-            signals: Bucket::default(),
             typing_us: 0,
             mode: Mode::Text,
             format: opening.format,

@@ -59,6 +59,8 @@ pub(super) struct Call {
     key: Option<u128>,
     /// How many keys may be asked for.
     keys: Bucket,
+    /// How fast the two browsers may talk to each other.
+    pub(super) signals: Bucket,
 }
 
 const KEY_RATE: Rate = Rate::new(limits::ICE_KEYS_PER_SECOND, limits::ICE_KEYS_BURST);

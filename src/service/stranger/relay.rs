@@ -124,8 +124,8 @@ impl Stranger {
         if client.mode != Mode::Video {
             return Err(Fault::new("bad_state", "This is not a video conversation."));
         }
-        client
-            .signals
+        let call = client.call.get_or_insert_default();
+        call.signals
             .take(self.signal_rate, turn.now.micros)
             .map_err(Fault::too_fast)?;
         let pair = client.pair;
