@@ -15,6 +15,7 @@ mod secrets;
 
 use std::cell::RefCell;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -110,7 +111,7 @@ impl Desks {
                 let _ = handle.deliver(answers);
             }
         };
-        let location = store::Location::parse(config.database().expose(), &config.data)?;
+        let location = store::Location::parse(config.database().expose(), Path::new(""))?;
         let hash = hash::start(hash::threads(), deliver(reactor.handle()))
             .map_err(|error| format!("cannot start a thread for passwords: {error}"))?;
         let store = Some(store::start(location, deliver(reactor.handle()))?);
