@@ -37,7 +37,7 @@ export const watchful = (more) => async (page) => {
 export async function checkHair(page) {
   await page.getByRole('button', { name: 'Video', exact: true }).click();
   await page.getByRole('button', { name: 'Turn on camera and microphone' }).click();
-  await expect(start(page)).toBeEnabled();
+  await expect(start(page)).toBeEnabled({ timeout: 15_000 });
 }
 
 export const start = (page) => page.getByRole('button', { name: 'Start', exact: true });

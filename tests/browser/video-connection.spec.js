@@ -1,7 +1,7 @@
 import { bubbles, expect, expectPhase, say, test } from './people.js';
 import { call, callers, connections, expectMoving, expectStep, live, revealBoth, stage, wiretap } from './callers.js';
 
-test.describe.configure({ timeout: 90_000 });
+test.describe.configure({ timeout: 120_000 });
 
 const words = (page) => stage(page).locator('#stage-words');
 const cause = (page) => stage(page).getByRole('alert');

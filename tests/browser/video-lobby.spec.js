@@ -1,7 +1,7 @@
 import { expect, expectPhase, serve, test } from './people.js';
 import { CAMERA, checkHair, live, start, watchful } from './callers.js';
 
-test.describe.configure({ timeout: 40_000 });
+test.describe.configure({ timeout: 120_000 });
 
 const lobby = (page) => page.locator('#lobby');
 const ask = (page) => page.getByRole('button', { name: 'Turn on camera and microphone' });

@@ -14,7 +14,7 @@ const test = base.extend({
   }, { scope: 'worker' }],
 });
 
-test.describe.configure({ timeout: 90_000 });
+test.describe.configure({ timeout: 120_000 });
 
 /** The kinds of the two ends of the way that is used. */
 const way = (page) => page.evaluate(async () => {

@@ -2,7 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { bubbles, expect, expectPhase, input, say, test } from './people.js';
 import { CAMERA, call, callers, connections, expectMoving, expectStep, live, reveal, revealBoth, stage, start, watchful } from './callers.js';
 
-test.describe.configure({ timeout: 60_000 });
+test.describe.configure({ timeout: 120_000 });
 
 const words = (page) => stage(page).locator('#stage-words');
 /** What the newest connection sends now. */
@@ -246,7 +246,7 @@ for (const colorScheme of ['light', 'dark']) {
   });
 
   test(`Video: axe finds nothing in a call in ${colorScheme}`, async ({ person }) => {
-    test.setTimeout(120_000);
+    test.setTimeout(240_000);
     const [one, two] = await callers(person, { colorScheme });
     await expectStep(one, 'connected');
     await check(one, 'consent');
