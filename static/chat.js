@@ -29,7 +29,7 @@ export class Chat {
   #client;
   #wish;
   #phase = 'idle';
-  #composer = new Composer();
+  #composer = new Composer(find('#chat'), 'draft');
   #log = new Log((entry) => this.#retry(entry));
   #partner = new Partner();
   #typing = new Typing();
@@ -42,7 +42,7 @@ export class Chat {
     this.#client = client;
     this.#wish = wish;
     this.#log.restore();
-    if (tab.read('talking', false)) this.#note(REASONS.reload);
+    if (tab.read('talking', false)) this.note(REASONS.reload);
     this.#log.end();
     this.#listen();
     this.#wire();
@@ -84,6 +84,11 @@ export class Chat {
     if (this.#phase === 'idle' || this.#phase === 'ended') router.go('/');
   }
 
+  /** Adds a line about what happened to the log, perhaps with a link: { href, label }. */
+  note(text, link) {
+    this.#log.add({ who: 'note', text, link, at: new Date().toISOString() });
+  }
+
   #listen() {
     const heard = {
       strangerJoined: (pair) => this.#joined(pair),
@@ -99,7 +104,10 @@ export class Chat {
         // When the chat is over, the log says so itself.
         if (code !== 'over') alert.say(`Not delivered: ${message}`);
       },
-      error: ({ message }) => alert.say(message),
+      error: ({ code, message }) => {
+        if (code === 'replaced') this.#act('cancel');
+        alert.say(message);
+      },
     };
     for (const [type, hear] of Object.entries(heard)) {
       this.#client.addEventListener(type, ({ detail }) => hear(detail));
@@ -159,7 +167,7 @@ export class Chat {
     this.#since = Date.now();
     this.#log.begin();
     this.#partner.join(pair, this.#since);
-    this.#note(this.#partner.greeting);
+    this.note(this.#partner.greeting);
     this.#act('joined');
     if (router.isAt('/chat')) this.#composer.focus();
     notify();
@@ -177,7 +185,7 @@ export class Chat {
     this.#log.end();
     this.#partner.leave();
     const length = `You talked for ${span(Date.now() - this.#since)}.`;
-    this.#note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
+    this.note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
   }
 
   #say(text) {
@@ -202,10 +210,6 @@ export class Chat {
       this.#composer.draft = draft ? `${draft}\n${text}` : text;
     }
     this.#composer.focus();
-  }
-
-  #note(text) {
-    this.#log.add({ who: 'note', text, at: new Date().toISOString() });
   }
 
   #show() {

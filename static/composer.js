@@ -9,18 +9,27 @@ const COUNTS_FROM = CHARS_MAX * 0.8;
 const TYPING_MS = 3_000;
 
 export class Composer extends EventTarget {
-  #form = find('#compose');
-  #input = find('#text');
-  #send = find('#send');
-  #counter = find('#counter');
-  #error = find('#too-long');
-  #emoji = new Emoji(find('#open-emoji'), this.#input);
+  #input;
+  #send;
+  #counter;
+  #error;
+  #emoji;
+  #key;
   #canSend = false;
   #typedAt = -Infinity;
 
-  /** Dispatches `say` with the text, and `typing` now and then. */
-  constructor() {
+  /**
+   * The composer in `root`, whose draft the tab keeps under `key`. Dispatches `say` with the text, `change`, and `typing`
+   * now and then.
+   */
+  constructor(root, key) {
     super();
+    this.#input = find('.text', root);
+    this.#send = find('.send', root);
+    this.#counter = find('.counter', root);
+    this.#error = find('.too-long', root);
+    this.#emoji = new Emoji(find('.emoji', root), find('.open-emoji', root), this.#input);
+    this.#key = key;
     this.#input.enterKeyHint = isTouch() ? 'enter' : 'send';
     this.#input.addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey || isComposing(event) || isTouch()) return;
@@ -29,20 +38,20 @@ export class Composer extends EventTarget {
     });
     this.#input.addEventListener('input', () => {
       this.#measure();
-      tab.write('draft', this.#input.value);
+      tab.write(this.#key, this.#input.value);
       this.dispatchEvent(new Event('change'));
       const now = performance.now();
       if (!this.#canSend || !this.#input.value || now - this.#typedAt < TYPING_MS) return;
       this.#typedAt = now;
       this.dispatchEvent(new Event('typing'));
     });
-    this.#form.addEventListener('submit', (event) => {
+    this.#input.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#submit();
     });
     // A click must not take the focus, or the keyboard on glass would close after each message.
     this.#send.addEventListener('pointerdown', (event) => event.preventDefault());
-    this.draft = tab.read('draft', '');
+    this.draft = tab.read(key, '');
   }
 
   get isPicking() {
@@ -53,9 +62,17 @@ export class Composer extends EventTarget {
     this.#emoji.close();
   }
 
+  /** Takes up the draft kept under another key; this one stays where it is. */
+  take(key) {
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#typedAt = -Infinity;
+    this.draft = tab.read(key, '');
+  }
+
   set draft(text) {
     this.#input.value = text;
-    tab.write('draft', text);
+    tab.write(this.#key, text);
     this.#measure();
   }
 

@@ -1,6 +1,6 @@
 // The emoji picker: a grid of buttons, one of them in the tab order, the arrow keys go from one to the next.
 
-import { find, make } from './dom.js';
+import { make } from './dom.js';
 
 const GROUPS = [
   ['Faces', '😀 😄 😁 😂 🤣 😊 🙂 🙃 😉 😍 😘 😋 😜 🤪 🤗 🤔 🤨 😐 😏 🙄 😬 😴 😷 🤒 🥳 😎 🤓 😕 😟 😮 😳 🥺 😢 😭 😱 😤 😡 🤯 🥱 😇'],
@@ -10,12 +10,16 @@ const GROUPS = [
 ];
 
 export class Emoji {
-  #panel = find('#emoji');
+  #panel;
+  #form;
   #button;
   #input;
   #buttons = [];
 
-  constructor(button, input) {
+  /** The panel to fill, the button that opens it, and where what is picked goes. */
+  constructor(panel, button, input) {
+    this.#panel = panel;
+    this.#form = input.form;
     this.#button = button;
     this.#input = input;
     button.addEventListener('click', () => (this.isOpen ? this.close() : this.#open()));
@@ -24,7 +28,7 @@ export class Emoji {
       if (target.matches('.grid button')) this.#insert(target.textContent);
     });
     document.addEventListener('pointerdown', ({ target }) => {
-      if (this.isOpen && !this.#panel.contains(target) && !find('#compose').contains(target)) this.close(false);
+      if (this.isOpen && !this.#panel.contains(target) && !this.#form.contains(target)) this.close(false);
     });
   }
 

@@ -1,15 +1,12 @@
 // What was said: kept for the tab, drawn in groups by speaker and five minutes.
 
-import { find, make } from './dom.js';
-import { linkify } from './linkify.js';
+import { bubble, group, isSoonAfter, note, showState, stateLine } from './bubble.js';
+import { find } from './dom.js';
 import { Scroll } from './scroll.js';
 import { tab } from './storage.js';
-import { clockTime, exactTime } from './time.js';
 
-const GROUP_MS = 5 * 60_000;
 const ENTRIES_MAX = 1_000;
 const NAMES = { you: 'You', stranger: 'Stranger' };
-const STATES = { sending: 'Sending…', sent: 'Sent', failed: 'Not delivered' };
 
 export class Log {
   #element = find('#log');
@@ -86,27 +83,24 @@ export class Log {
   #draw(entry) {
     if (entry.who === 'note') {
       this.#group = null;
-      this.#element.append(make('p', { className: 'note', textContent: entry.text }));
+      this.#element.append(note(entry.text, entry.link));
       return;
     }
-    const bubble = make('div', { className: 'bubble', dir: 'auto', title: exactTime(entry.at) }, ...linkify(entry.text));
-    this.#groupFor(entry).append(bubble);
+    const words = bubble(entry);
+    this.#groupFor(entry).append(words);
     if (entry.who === 'you') {
-      const state = make('p', { className: 'state', 'aria-live': 'off' });
-      bubble.after(state);
+      const state = stateLine();
+      words.after(state);
       this.#bubbles.set(entry, state);
       this.#mark(entry);
     }
   }
 
   #groupFor({ who, at }) {
-    const since = Date.parse(at);
-    if (this.#group?.who !== who || since - this.#group.since >= GROUP_MS) {
-      const name = make('span', { className: 'name', textContent: NAMES[who] });
-      const time = make('time', { dateTime: at, textContent: clockTime(at), title: exactTime(at) });
-      const element = make('div', { className: `group ${who}` }, make('p', { className: 'who' }, name, ' ', time));
+    if (this.#group?.who !== who || !isSoonAfter(this.#group.at, at)) {
+      const element = group(who, NAMES[who], at);
       this.#element.append(element);
-      this.#group = { who, since, element };
+      this.#group = { who, at, element };
     }
     return this.#group.element;
   }
@@ -114,11 +108,6 @@ export class Log {
   #mark(entry) {
     const line = this.#bubbles.get(entry);
     if (!line) return;
-    line.dataset.state = entry.state;
-    line.textContent = STATES[entry.state];
-    if (entry.state !== 'failed') return;
-    const retry = make('button', { type: 'button', textContent: this.#isLive ? 'Retry' : 'Use again' });
-    retry.addEventListener('click', () => this.#again(entry));
-    line.append(' ', retry);
+    showState(line, entry.state, { label: this.#isLive ? 'Retry' : 'Use again', act: () => this.#again(entry) });
   }
 }
