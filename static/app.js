@@ -22,6 +22,7 @@ settings.start(() => {
   chat.forget();
   start.forget();
   session.reload();
+  router.forget();
 });
 // Until something has happened in the chat, the first screen has its title, too.
 router.add({ ...start.screen, title: () => chat.title });

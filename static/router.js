@@ -18,7 +18,7 @@ let watch = () => {};
  * Adds a screen: { path, label, load, style }. One with a `label` gets a link in the navigation. `load` is called when the
  * screen is first gone to and resolves to it; `style` is its style sheet, relative to this file.
  *
- * A screen is { element, title, connection, enter, leave, allows }, all but the first optional. `title` is the tab's, and
+ * A screen is { element, title, connection, enter, leave, allows, forget }, all but the first optional. `title` is the tab's, and
  * `connection` what the banner tells of: each a value or a function. `enter(rest)` is called when the screen is shown, and
  * again when only the rest of the address has changed; `leave()` when another takes its place; `allows(rest)` says
  * whether it can be gone to now. A screen that is there from the start brings these along in place of `load`.
@@ -71,6 +71,11 @@ export function badge(path, count) {
   if (!link) return;
   find('.badge', link)?.remove();
   if (count) link.append(make('span', { className: 'badge' }, String(count), make('span', { className: 'unseen', textContent: ' unread' })));
+}
+
+/** What was kept is gone: screens that hold any of it let go of it. */
+export function forget() {
+  for (const { screen } of routes) screen?.forget?.();
 }
 
 export async function show() {

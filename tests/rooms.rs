@@ -211,6 +211,10 @@ fn the_documented_requests_work_as_documented() {
         users,
         json!({ "users": [{ "id": "alice", "username": "alice", "room": "general" }] })
     );
+    assert_eq!(body(&server.get("/api/users?room=general")), users);
+    let empty = format!("/api/users?room={}", made["room"]["id"].as_str().unwrap());
+    assert_eq!(body(&server.get(&empty)), json!({ "users": [] }));
+    assert_eq!(server.get("/api/users?room=nowhere").status, 404);
     let sent = post(
         &server,
         "/api/messages",

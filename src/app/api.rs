@@ -62,7 +62,7 @@ impl App {
                 let id = routes::segment(path, request.head.path).unwrap_or_default();
                 self.rooms.list_messages(&id, request.head)
             }
-            (Resource::Users, _) => self.rooms.list_users(),
+            (Resource::Users, _) => self.rooms.list_users(request.head),
             (Resource::Messages, _) => self.rooms.post_message(request, turn),
         })
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::command::{self, Fault, Posting, To};
+use super::people::PersonId;
 use super::presence::{check_identity, is_equal, parse_token};
 use super::room::RoomId;
 use super::{Rooms, Speaker, voice};
@@ -96,18 +97,22 @@ impl Rooms {
         list.finish()
     }
 
-    /// `GET /api/users`: everybody who is here, as far as a response has space.
-    pub fn list_users(&self) -> Response {
+    /// `GET /api/users`: everybody who is here or, with `room`, who is in that room, as far as a response has space.
+    pub fn list_users(&self, head: &Head<'_>) -> Response {
         let mut list = List::new("users");
-        for (id, person) in self.people.connected() {
-            let first = self.membership.seats_of(id).next();
-            let room = first.map(|seat| &*self.rooms.room(self.membership.room(seat)).id);
-            let user = ShownUser {
-                id: &person.id,
-                username: &person.name,
-                room: room.unwrap_or_default(),
-            };
-            if !list.add(&user) {
+        let Some(id) = query::value(head.query, "room") else {
+            for (person, _) in self.people.connected() {
+                if !list.add(&self.shown_user(person)) {
+                    break;
+                }
+            }
+            return list.finish();
+        };
+        let Some(room) = self.rooms.find(&id) else {
+            return Response::error(Status::NOT_FOUND, "Room not found");
+        };
+        for seat in self.membership.seats_in(room) {
+            if !list.add(&self.shown_user(self.membership.person(seat))) {
                 break;
             }
         }
@@ -215,6 +220,17 @@ impl Rooms {
         bucket
             .take(self.settings.message_rate, now_us)
             .map_err(Fault::too_fast)
+    }
+
+    fn shown_user(&self, id: PersonId) -> ShownUser<'_> {
+        let person = self.people.person(id);
+        let first = self.membership.seats_of(id).next();
+        let room = first.map(|seat| &*self.rooms.room(self.membership.room(seat)).id);
+        ShownUser {
+            id: &person.id,
+            username: &person.name,
+            room: room.unwrap_or_default(),
+        }
     }
 
     fn shown(&self, id: RoomId) -> ShownRoom<'_> {

@@ -1,0 +1,192 @@
+// The connection to the rooms: stays in the rooms it should be in, and brings what is said there safely over a bad
+// network: nothing is lost, nothing said twice.
+
+import { freshId, Line } from '../line.js';
+import * as api from './api.js';
+import { Moves, question } from './moves.js';
+
+/** From here on the history that comes with joining may not be all of it. */
+const HISTORY_MESSAGES = 200;
+const HISTORY_BYTES = 100 * 1024;
+/** In which all tabs have closed their sockets, so that the next one brings the new name. */
+const RENAME_MS = 600;
+
+/**
+ * Dispatches what the server says under its type; besides
+ *   `joined`, `left`, `refused`   { room }, with the refusal: what became of `join` and `leave`
+ *   `failed`    { cid, code, message }: what was said will not be delivered
+ *   `trouble`   { kind: 'taken' | 'closed' | 'flooded' }: why there is no connection
+ */
+export class Client extends EventTarget {
+  #identity;
+  #moves = new Moves((command) => this.line.write(command), (move, refusal) => this.#moved(move, refusal));
+  /** Rooms that this connection is in. */
+  #in = new Set();
+  /** What was said and not confirmed: cid -> { command, anchor, written, isDoubtful }. */
+  #outbox = new Map();
+  #holdTimer = 0;
+  #isGreeted = false;
+  #usedToken = '';
+  /** How much history came with the present joining, and its ids. */
+  #history = null;
+
+  constructor(identity) {
+    super();
+    this.#identity = identity;
+    this.line = new Line(() => {
+      this.#usedToken = identity.token;
+      return identity.url;
+    }, { probe: () => question(), isAnswered: ({ cid }) => cid !== undefined });
+    this.line.addEventListener('message', ({ detail }) => this.#hear(detail));
+    this.line.addEventListener('lost', ({ detail }) => this.#lost(detail));
+  }
+
+  connect() {
+    this.line.connect();
+  }
+
+  /** Leaves for good, and takes nothing along. */
+  close() {
+    this.#outbox.clear();
+    this.line.close();
+  }
+
+  isIn(room) {
+    return this.#in.has(room);
+  }
+
+  join(room) {
+    if (this.#isGreeted) this.#moves.ask('join_room', room);
+  }
+
+  leave(room) {
+    if (this.#isGreeted) this.#moves.ask('leave_room', room);
+  }
+
+  /** Says `text` to { room } or { recipient }; `anchor` is the last message seen there. Returns the cid. */
+  say(to, text, anchor, cid = freshId()) {
+    this.#outbox.set(cid, { command: { type: 'text', content: text, ...to, cid }, anchor, written: 0, isDoubtful: false });
+    if (!this.#holdTimer) this.#flush();
+    return cid;
+  }
+
+  typing(to) {
+    // Its refusal would be taken for that of a move.
+    if (this.#isGreeted && !this.#moves.isBusy) this.line.write({ type: 'typing', ...to });
+  }
+
+  /** Comes again under the name that the identity has now. */
+  rename() {
+    this.line.close();
+    setTimeout(() => this.connect(), RENAME_MS);
+  }
+
+  #lost({ code, wasOpen }) {
+    this.#moves.reset();
+    this.#in.clear();
+    this.#isGreeted = false;
+    for (const entry of this.#outbox.values()) if (entry.written) entry.isDoubtful = true;
+    if (code === 4029) this.#emit('trouble', { kind: 'flooded' });
+    if (code >= 4500 && code < 5000) this.#emit('trouble', { kind: 'closed' });
+    else if (!wasOpen) void this.#ponder();
+  }
+
+  /** A browser does not tell why a socket was refused; whoever is somebody else's already is on the list of people. */
+  async #ponder() {
+    const { id } = this.#identity;
+    const used = this.#usedToken;
+    const isTaken = await api.users().then((users) => users.some((user) => user.id === id), () => false);
+    // Another tab may have been given the token in the meantime.
+    if (isTaken && used === this.#identity.token && this.line.state !== 'online') this.#emit('trouble', { kind: 'taken' });
+  }
+
+  #hear(message) {
+    const { type, cid, room } = message;
+    const me = message.sender_id === this.#identity.id;
+    if (type === 'session') {
+      this.#identity.token = message.token;
+      this.#isGreeted = true;
+      for (const { id } of this.#identity.joined) this.join(id);
+    }
+    if (type === 'error') return void this.#refused(message);
+    if (type === 'text' && room === this.#moves.joining && this.#history) {
+      this.#history.ids.add(message.id);
+      this.#history.bytes += message.content.length * 2 + 256;
+    }
+    if (type === 'join' && me) {
+      // By another tab: then what was said there is still to be asked for.
+      if (this.#moves.joining === room) this.#history = { ids: new Set(), bytes: 0 };
+      else if (!this.#in.has(room)) this.join(room);
+    }
+    if (type === 'leave' && me) this.#in.delete(room);
+    if (me && cid !== undefined) this.#outbox.delete(cid);
+    this.#emit(type, message);
+    if (type === 'session') this.#flush();
+  }
+
+  #moved({ type, room }, refusal) {
+    const history = this.#history;
+    this.#history = null;
+    if (refusal) return void this.#emit('refused', { room, type, code: refusal.code, message: refusal.message });
+    if (type === 'leave_room') return void this.#emit('left', { room });
+    this.#in.add(room);
+    this.#settle(room, history);
+    this.#emit('joined', { room });
+    this.#flush();
+  }
+
+  /** What the history has not confirmed was not said, unless the history is too short to tell. */
+  #settle(room, history) {
+    const isCut = history && (history.ids.size >= HISTORY_MESSAGES || history.bytes >= HISTORY_BYTES);
+    for (const [cid, entry] of this.#outbox) {
+      if (entry.command.room !== room || !entry.isDoubtful) continue;
+      entry.isDoubtful = false;
+      if (isCut && !history.ids.has(entry.anchor)) this.#fail(cid, 'unsure', 'It may have arrived: too much was said meanwhile to tell.');
+    }
+  }
+
+  /** Writes what has not been written to this connection. */
+  #flush() {
+    this.#holdTimer = 0;
+    for (const entry of this.#outbox.values()) {
+      const { room } = entry.command;
+      const isOpen = room === undefined ? this.#isGreeted : this.#in.has(room);
+      if (isOpen && entry.written !== this.line.number && this.line.write(entry.command)) entry.written = this.line.number;
+    }
+  }
+
+  #refused(error) {
+    const { cid, code, message, retryMs } = error;
+    const entry = this.#outbox.get(cid);
+    if (entry && code === 'rate_limited') {
+      entry.written = 0;
+      this.#holdTimer ||= setTimeout(() => this.#flush(), retryMs);
+    } else if (entry && code === 'not_member' && !entry.hasRejoined) {
+      entry.hasRejoined = true;
+      entry.written = 0;
+      this.#in.delete(entry.command.room);
+      this.join(entry.command.room);
+    } else if (entry) {
+      this.#fail(cid, code, message);
+      if (code === 'room_not_found') this.#emit('refused', { room: entry.command.room, type: 'text', code, message });
+    } else {
+      this.#moves.hears(error);
+    }
+  }
+
+  /** A room that is not there any more gets nothing. */
+  drop(room) {
+    for (const [cid, { command }] of this.#outbox) {
+      if (command.room === room) this.#fail(cid, 'room_not_found', 'The room is not there any more.');
+    }
+  }
+
+  #fail(cid, code, message) {
+    this.#outbox.delete(cid);
+    this.#emit('failed', { cid, code, message });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,96 @@
+// Who this is to the rooms: kept on the device, so that all tabs are the same person.
+
+import { freshId } from '../line.js';
+import { device } from '../storage.js';
+
+const NAME_MAX = 32;
+
+/** Dispatches `change` with the key when another tab has changed something: name, joined or read. */
+export class Identity extends EventTarget {
+  /** For browsers that keep nothing: then it is at least the same person until the page is left. */
+  #own = {};
+
+  constructor() {
+    super();
+    addEventListener('storage', ({ key }) => {
+      const part = /^passerby\.rooms\.(\w+)$/.exec(key ?? '')?.[1];
+      if (part) this.dispatchEvent(new CustomEvent('change', { detail: part }));
+    });
+  }
+
+  /** Nobody guesses it, but everybody who meets them learns it: what proves it is the token. */
+  get id() {
+    return this.#read('id', null) ?? this.#write('id', freshId());
+  }
+
+  get name() {
+    return this.#read('name', '');
+  }
+
+  set name(name) {
+    this.#write('name', name);
+  }
+
+  get token() {
+    return this.#read('token', '');
+  }
+
+  set token(token) {
+    this.#write('token', token);
+  }
+
+  /** The rooms to be in: [{ id, name }]. */
+  get joined() {
+    return this.#read('joined', []);
+  }
+
+  set joined(rooms) {
+    this.#write('joined', rooms);
+  }
+
+  /** The id of the last message that was read: by room. */
+  get read() {
+    return this.#read('read', {});
+  }
+
+  set read(marks) {
+    this.#write('read', marks);
+  }
+
+  /** The address of the socket, as this person. */
+  get url() {
+    const query = new URLSearchParams({ user_id: this.id, username: this.name });
+    if (this.token) query.set('session', this.token);
+    return `/api/ws?${query}`;
+  }
+
+  /** Becomes somebody new, of the same name. */
+  renew() {
+    this.#write('id', freshId());
+    this.#write('token', '');
+  }
+
+  /** The device has forgotten everything, and so does this page. */
+  forget() {
+    this.#own = {};
+  }
+
+  #read(key, fallback) {
+    return device.read(`rooms.${key}`, this.#own[key] ?? fallback);
+  }
+
+  #write(key, value) {
+    this.#own[key] = value;
+    device.write(`rooms.${key}`, value);
+    return value;
+  }
+}
+
+/** What is wrong with a name, in words, or nothing. */
+export function complaint(name) {
+  const length = [...name.trim()].length;
+  if (!length) return 'Please write a name; it can be any.';
+  if (length > NAME_MAX) return `A name may have ${NAME_MAX} characters at most; this one has ${length}.`;
+  if (/\p{Cc}/u.test(name)) return 'A name cannot have control characters.';
+  return '';
+}

@@ -1,0 +1,95 @@
+// One room: what is said there, and the input.
+
+import * as alert from '../alert.js';
+import { Composer } from '../composer.js';
+import { find, isTouch, make } from '../dom.js';
+import { addressOf } from './list.js';
+import { backLink, icon, iconButton, mark, sheet } from './sheet.js';
+import { Typists } from './typists.js';
+import { View } from './view.js';
+
+export class Place {
+  #hall;
+  #client;
+  #name = make('h2', { tabIndex: -1 });
+  #people = make('a', { className: 'to-people' }, icon('people'), make('span'));
+  #back = backLink('All rooms');
+  #top;
+  #empty;
+  #talk = sheet('room', 'What is said in the room');
+  #view;
+  room = null;
+
+  /** `leave` is called when the room is to be left. */
+  constructor(hall, client, { leave }) {
+    this.#hall = hall;
+    this.#client = client;
+    const out = iconButton('leave', 'Leave this room');
+    out.addEventListener('click', () => leave(this.room));
+    this.#back.href = '#/rooms';
+    this.#top = make('header', { className: 'top', hidden: true }, this.#back, make('div', { className: 'title' }, this.#name, this.#people), out);
+    this.#empty = make('div', { className: 'empty' }, mark(), make('p', { textContent: 'Choose a room, or make one of your own.' }));
+    this.element = make('section', { className: 'pane place', 'aria-label': 'Room' }, this.#top, this.#empty, this.#talk);
+    this.#talk.hidden = true;
+    this.#view = new View(this.#talk, { again: (entry) => this.#retry(entry), older: () => this.#older() });
+    this.composer = new Composer(this.#talk, 'rooms.draft');
+    this.typists = new Typists(find('.typing', this.#talk));
+    this.composer.addEventListener('say', ({ detail }) => this.#say(detail));
+    this.composer.addEventListener('typing', () => client.typing({ room: this.room.id }));
+  }
+
+  /** Shows a room, or that none is chosen. */
+  open(room) {
+    this.room = room;
+    this.#top.hidden = this.#talk.hidden = !room;
+    this.#empty.hidden = Boolean(room);
+    if (!room) return this.#view.show(null);
+    this.composer.take(`rooms.draft.${room.id}`);
+    this.typists.show(room.id);
+    this.#people.href = `#${addressOf(room.id)}/people`;
+    this.refresh();
+    this.#view.show(room.thread);
+  }
+
+  refresh() {
+    const { room } = this;
+    if (!room) return;
+    const count = room.count === 1 ? '1 person' : `${room.count} people`;
+    if (this.#name.textContent !== room.name) this.#name.textContent = room.name;
+    find('span', this.#people).textContent = count;
+    find('.log', this.#talk).setAttribute('aria-label', `What is said in ${room.name}`);
+    this.composer.canSend = room.isJoined;
+  }
+
+  get isSeen() {
+    return this.room !== null && this.#talk.getClientRects().length > 0;
+  }
+
+  focus() {
+    // On glass the keyboard would cover what there is to read.
+    if (isTouch()) this.#name.focus({ preventScroll: true });
+    else this.composer.focus();
+  }
+
+  #say(text) {
+    const { id, thread } = this.room;
+    const cid = this.#client.say({ room: id }, text, thread.newest?.id);
+    thread.send({ who: 'you', sender: this.#hall.me.id, name: this.#hall.me.name, text, at: new Date().toISOString(), cid, state: 'sending' });
+    this.composer.focus();
+  }
+
+  #retry({ cid, text }) {
+    const { id, thread } = this.room;
+    thread.mark(cid, 'sending');
+    this.#client.say({ room: id }, text, thread.newest?.id, cid);
+    this.composer.focus();
+  }
+
+  async #older() {
+    try {
+      await this.room.older(this.#hall.entryOf);
+    } catch (error) {
+      alert.say(`What was said before could not be loaded. ${error.message}`);
+    }
+  }
+}
