@@ -52,6 +52,7 @@ const WORDS = {
   404: 'That is not there any more.',
   410: 'This room has ended.',
   429: 'That was too much at once. Please try again in a moment.',
+  507: 'The server has no space left for that. Please try again later.',
   503: 'Accounts and their rooms cannot be reached at the moment; anonymous chat goes on. Please try again soon.',
 };
 

@@ -22,7 +22,7 @@ const PARTS = { in: ['identifier', 'password'], up: ['pseudo', 'email', 'country
 export class Entrance {
   #mode = 'in';
   #form = make('form', { className: 'card entrance', noValidate: true, method: 'dialog' });
-  #trouble = make('p', { className: 'trouble', role: 'alert' });
+  #trouble = make('p', { className: 'complaint', role: 'alert' });
   #submit = make('button', { type: 'submit', className: 'primary' });
   #help = new Map();
   #heading = make('h1', { textContent: 'Sign in' });
@@ -152,8 +152,8 @@ export class Entrance {
     } else if (status === 0) {
       this.#say('The server cannot be reached. Nothing you typed is lost; please try again in a moment.');
     } else {
-      const field = PARTS[this.#mode].find((name) => data?.field === name || new RegExp(`\\b${name}\\b`).test(told));
-      if (field) this.#complain(field, asSentence(told));
+      const field = PARTS[this.#mode].find((name) => told.startsWith(`${name} `));
+      if (field) this.#complain(field, asSentence(`${FIELDS[field].label}${told.slice(field.length)}`));
       else this.#say(told ? asSentence(told) : 'The server did not understand that. Please load the page again.');
       this.#focusFirst();
     }

@@ -1,6 +1,7 @@
 // The pool, and the rooms that are open.
 
 import { make } from '../dom.js';
+import { arrange, mark } from '../parts.js';
 import { elapsed } from '../time.js';
 import { serverNow } from './api.js';
 import { labelOf, pathOf } from './label.js';
@@ -14,8 +15,8 @@ const WORTH_SAYING = 2;
 export class Home {
   #hello = make('h1');
   #rooms = make('ul', { className: 'rooms-open', role: 'list' });
-  #empty = make('div', { className: 'empty' });
-  #trouble = make('p', { className: 'trouble', role: 'status' });
+  #empty = make('div', { className: 'no-rooms' });
+  #trouble = make('p', { className: 'complaint', role: 'status' });
   #pool = new PoolCard();
   #timer = 0;
   /** id -> the elements of a room's line. */
@@ -56,15 +57,9 @@ export class Home {
     this.#trouble.textContent = trouble;
     this.#empty.hidden = !isLoaded || rooms.length > 0;
     for (const id of [...this.#lines.keys()]) {
-      if (rooms.some((room) => room.id === id)) continue;
-      this.#lines.get(id).item.remove();
-      this.#lines.delete(id);
+      if (!rooms.some((room) => room.id === id)) this.#lines.delete(id);
     }
-    const items = rooms.map((room) => this.#line(room).item);
-    // Only what is elsewhere now is moved, so that the focus stays.
-    items.forEach((item, index) => {
-      if (this.#rooms.children[index] !== item) this.#rooms.insertBefore(item, this.#rooms.children[index] ?? null);
-    });
+    arrange(this.#rooms, rooms.map((room) => this.#line(room).item));
     this.#tick();
   }
 
@@ -103,7 +98,7 @@ class PoolCard {
   #waiting = make('div', { className: 'pool-waiting' });
   #words = make('p', { className: 'pool-words', role: 'status' });
   #time = make('p', { className: 'soft', role: 'timer', 'aria-label': 'Time waiting' });
-  #trouble = make('p', { className: 'trouble', role: 'alert' });
+  #trouble = make('p', { className: 'complaint', role: 'alert' });
   #online = make('p', { className: 'soft online' });
   #timer = 0;
 
@@ -114,8 +109,7 @@ class PoolCard {
       make('p', { textContent: 'The two of you get a room of your own. After 24 hours it is gone, with every word in it.' }),
       make('label', { className: 'switch' }, this.#same, make('span', { textContent: 'Only somebody from my country' })),
       this.#join);
-    const mark = document.querySelector('.welcome .mark').cloneNode(true);
-    this.#waiting.append(mark, this.#words, this.#time,
+    this.#waiting.append(mark(), this.#words, this.#time,
       make('p', { className: 'soft', textContent: 'You can look at other screens meanwhile.' }), this.#cancel);
     this.element.append(make('h2', { id: 'pool-title', textContent: 'Meet somebody for a day' }), this.#out, this.#waiting, this.#trouble, this.#online);
     this.#join.addEventListener('click', () => void pool.join(this.#same.checked));

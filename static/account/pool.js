@@ -10,12 +10,17 @@ const KEY = 'pool';
 /** The server gives a place up when its holder was away for so long. */
 const PLACE_MS = 30_000;
 const BEAT_MS = 5_000;
+/** In which all tabs have heard that somebody was found, after the first of them. */
+const ECHO_MS = 2_000;
+const TOO_MANY = 'You have as many rooms as anybody can have. One of them has to end first.';
 
 /** Dispatches `change`, and `matched` { room_id } when there is somebody. */
 class Pool extends EventTarget {
   /** { since, sameCountry, seen }, or null: the same in all tabs. */
   #place = null;
   #timer = 0;
+  /** When another tab said that nobody waits any more. */
+  #lostAt = -Infinity;
   isAsking = false;
   /** Why it could not be joined or left the last time. */
   trouble = '';
@@ -32,7 +37,10 @@ class Pool extends EventTarget {
     session.addEventListener('change', () => {
       if (!session.isOpen) this.#set(null);
     });
-    notices.addEventListener('matched', ({ detail }) => this.#found(detail.room_id));
+    // Two who keep in touch are told in the same way, without having waited.
+    notices.addEventListener('matched', ({ detail }) => {
+      if (this.isWaiting || performance.now() - this.#lostAt < ECHO_MS) this.#found(detail.room_id);
+    });
     // Whether the place is still there, only the attempt to take it tells.
     notices.line.addEventListener('open', () => {
       if (this.isWaiting && !this.isAsking) void this.#ask(this.sameCountry);
@@ -79,6 +87,7 @@ class Pool extends EventTarget {
     // It was left in another tab meanwhile.
     if (wasWaiting && !this.isWaiting && status === 202) return void this.leave();
     if (status === 201) this.#found(data.room_id);
+    else if (status === 409 && /rooms/.test(data?.error)) this.#fail({ data: { error: TOO_MANY } });
     else if (status === 202 || status === 409) this.#set(this.#place ?? { since: Date.now(), sameCountry, seen: Date.now() });
     else if (wasWaiting && status === 0) this.#tell();
     else this.#fail(answer);
@@ -98,6 +107,7 @@ class Pool extends EventTarget {
 
   #adopt(place) {
     const same = place?.since === this.#place?.since;
+    if (this.#place && !place) this.#lostAt = performance.now();
     this.#place = place;
     if (!same) this.#beat();
   }

@@ -4,13 +4,13 @@ import * as alert from '../alert.js';
 import { Composer } from '../composer.js';
 import { find, isComposing, make } from '../dom.js';
 import { allowSound, notify } from '../notify.js';
+import { backLink, iconButton, mark, sheet } from '../parts.js';
 import * as router from '../router.js';
 import { tab } from '../storage.js';
 import { Typing } from '../typing.js';
 import { request, sentence } from './api.js';
 import { Countdown } from './countdown.js';
 import { confirmClose, rename } from './dialogs.js';
-import { icon } from './icon.js';
 import { labelOf, ownName, partnerCountry } from './label.js';
 import { notices } from './notices.js';
 import { Talk } from './talk.js';
@@ -21,7 +21,7 @@ const REST_MS = 10_000;
 
 export class RoomView {
   #head = head();
-  #sheet = sheet();
+  #sheet = sheet('private', 'Conversation');
   #ended = ended();
   #composer;
   #transcript;
@@ -34,6 +34,7 @@ export class RoomView {
   element = make('div', { className: 'view room' }, this.#head.element, this.#sheet, this.#ended);
 
   constructor() {
+    find('.typing span', this.#sheet).textContent = 'Stranger is typing';
     this.#composer = new Composer(this.#sheet, 'draft.room');
     this.#transcript = new Transcript(this.#sheet, { again: (message) => this.#talk.retry(message) });
     this.#typing = new Typing(find('.typing', this.#sheet));
@@ -193,39 +194,22 @@ const ENDS = {
 };
 
 function head() {
-  const button = (name, label) => make('button', { type: 'button', className: 'icon', 'aria-label': label, title: label }, icon(name));
   const parts = {
     title: make('h1', { dir: 'auto' }),
     from: make('span', { className: 'from' }),
     time: make('span', { role: 'timer', 'aria-label': 'Time left', className: 'time' }),
     notice: make('p', { className: 'notice', role: 'status' }),
-    rename: button('rename', 'Rename the room'),
-    close: button('close', 'Close the room'),
+    rename: iconButton('pen', 'Rename the room'),
+    close: iconButton('close', 'Close the room'),
   };
-  const back = make('a', { href: '#/account', className: 'icon back', 'aria-label': 'Back to your rooms', title: 'Back to your rooms' }, icon('back'));
+  const back = backLink('Back to your rooms');
+  back.href = '#/account';
   const about = make('p', { className: 'about soft' }, parts.from, parts.time);
   parts.element = make('header', { className: 'room-head' }, back, make('div', { className: 'room-name' }, parts.title, about), parts.rename, parts.close, parts.notice);
   return parts;
 }
 
-function sheet() {
-  const log = make('div', { className: 'log', role: 'log', 'aria-live': 'polite', 'aria-label': 'Conversation', tabIndex: 0 });
-  const foot = make('div', { className: 'foot' },
-    make('button', { type: 'button', className: 'newer', hidden: true }),
-    make('p', { className: 'typing' }, make('span', { textContent: 'Stranger is typing' }), make('i'), make('i'), make('i')),
-    make('div', { id: 'room-emoji', className: 'emoji', role: 'dialog', 'aria-label': 'Emoji', hidden: true }));
-  const field = make('div', { className: 'field' },
-    make('label', { htmlFor: 'room-text', className: 'unseen', textContent: 'Message' }),
-    make('textarea', { id: 'room-text', className: 'text', rows: 1, autocomplete: 'off', 'aria-describedby': 'room-counter room-too-long' }),
-    make('button', { type: 'button', className: 'icon open-emoji', 'aria-label': 'Emoji', title: 'Emoji', 'aria-expanded': 'false', 'aria-controls': 'room-emoji' }, icon('emoji')),
-    make('button', { type: 'submit', className: 'icon send', 'aria-label': 'Send', title: 'Send', disabled: true }, icon('send')));
-  const below = make('p', { className: 'below' },
-    make('span', { id: 'room-too-long', className: 'too-long', role: 'alert' }), make('span', { id: 'room-counter', className: 'counter', hidden: true }));
-  return make('div', { className: 'sheet' }, log, foot, make('form', { className: 'compose' }, field, below));
-}
-
 function ended() {
-  const mark = document.querySelector('.welcome .mark').cloneNode(true);
-  return make('div', { className: 'ended', hidden: true }, mark, make('h2'), make('p'),
+  return make('div', { className: 'ended', hidden: true }, mark(), make('h2'), make('p'),
     make('a', { href: '#/account', className: 'button primary', textContent: 'Meet somebody else' }));
 }

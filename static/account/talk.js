@@ -6,6 +6,8 @@ import { request, serverNow } from './api.js';
 import { session } from './session.js';
 
 const PAGE = 50;
+/** A page may be shorter than it was asked for when its messages are long. */
+const PAGE_CHARS = 30_000;
 /** Another attempt to have what could not be had. */
 const AGAIN_MS = 3_000;
 
@@ -149,7 +151,7 @@ export class Talk extends EventTarget {
     if (!oldest || !this.hasOlder) return Promise.resolve();
     this.#older ??= this.#page(oldest.id).then((page) => {
       if (!page) return;
-      this.hasOlder = page.length === PAGE;
+      this.hasOlder = isFull(page);
       const known = new Set(this.#said.map(({ id }) => id));
       this.#said.unshift(...page.filter(({ id }) => !known.has(id)));
       this.#change('before');
@@ -192,10 +194,10 @@ export class Talk extends EventTarget {
     const known = new Map(this.#said.map((message) => [message.id, message]));
     const oldest = page[0]?.id ?? '';
     // With a gap between what is known and what came, the known is left: it is fetched again when it is scrolled to.
-    const isLinked = this.isLoaded && (page.length < PAGE || known.has(oldest));
+    const isLinked = this.isLoaded && (!isFull(page) || known.has(oldest));
     if (!isLinked) {
       this.#said = [];
-      this.hasOlder = page.length === PAGE;
+      this.hasOlder = isFull(page);
     }
     this.isLoaded = true;
     for (const message of page) {
@@ -363,3 +365,6 @@ export class Talk extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+/** Whether there may be more before a page. */
+const isFull = (page) => page.length === PAGE || page.reduce((sum, { text }) => sum + text.length, 0) > PAGE_CHARS;

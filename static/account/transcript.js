@@ -2,8 +2,8 @@
 
 import { bubble, group, isSoonAfter, showState, stateLine } from '../bubble.js';
 import { find, make } from '../dom.js';
+import { iconButton } from '../parts.js';
 import { Scroll } from '../scroll.js';
-import { icon } from './icon.js';
 import { Picker } from './picker.js';
 import { session } from './session.js';
 
@@ -102,11 +102,11 @@ export class Transcript {
   #make(message) {
     const element = group(message.who, NAMES[message.who], message.at);
     const words = bubble(message);
-    const react = make('button', { type: 'button', className: 'icon react', 'aria-label': `React to “${shorten(message.text)}”`, 'aria-haspopup': 'true', 'aria-expanded': 'false' }, icon('react'));
+    const react = iconButton('react', `React to “${shorten(message.text)}”`, { className: 'icon react', title: 'React', 'aria-expanded': 'false' });
     react.addEventListener('click', () => this.#picker.toggle(message, react, element));
     const reactions = make('div', { className: 'reactions', role: 'group', 'aria-label': 'Reactions', 'aria-live': 'off' });
     const state = message.who === 'you' ? stateLine() : null;
-    element.append(make('div', { className: 'line' }, words, react), reactions, ...(state ? [state] : []));
+    element.append(make('div', { className: 'said' }, words, react), reactions, ...(state ? [state] : []));
     const drawn = { element, words, react, reactions, state };
     this.#drawn.set(message, drawn);
     this.#drawState(message);
