@@ -1,10 +1,11 @@
 //! The codecs: bytes to values and back.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use passerby::kernel::secret::Secret;
 use passerby::wire::frame::{self, Kind};
 use passerby::wire::json::RawText;
 use passerby::wire::message::{Appetite, Decoder};
-use passerby::wire::{head, mask, upgrade, utf8};
+use passerby::wire::{head, mask, token, upgrade, utf8};
 use std::hint::black_box;
 
 const SIZES: [usize; 4] = [32, 125, 1_000, 16_000];
@@ -133,5 +134,15 @@ fn http(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, frames, text, http);
+fn tokens(criterion: &mut Criterion) {
+    let secret = Secret::new("0123456789abcdef0123456789abcdef".to_owned());
+    let key = token::Key::new(&secret).expect("long enough");
+    let now_ms = 1_800_000_000_000;
+    let issued = token::issue(&key, uuid::Uuid::from_u128(7), now_ms);
+    criterion.bench_function("token/verify", |bencher| {
+        bencher.iter(|| token::verify(&key, black_box(&issued), now_ms).is_ok());
+    });
+}
+
+criterion_group!(benches, frames, text, http, tokens);
 criterion_main!(benches);

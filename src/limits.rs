@@ -5,8 +5,11 @@
 
 /// Bytes read from one socket in one turn, the size of the loop's one receive buffer.
 pub const READ_BYTES: usize = 16 * 1024;
+/// Events of sockets that one turn takes on. An upgrade or the end of a connection costs some 15 us, nearly all of it
+/// the kernel's.
+pub const EVENTS_PER_TURN: usize = 128;
 /// Connections accepted in one turn.
-pub const ACCEPTS_PER_TURN: usize = 256;
+pub const ACCEPTS_PER_TURN: usize = 64;
 /// Length of the kernel's queue of connections that wait to be accepted.
 pub const LISTEN_BACKLOG: i32 = 4096;
 /// How long accepting rests after the process ran out of descriptors, in milliseconds.
@@ -106,6 +109,12 @@ pub const AUTO_REQUEUE_MS: u64 = 3_000;
 pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
+/// Keys for STUN and TURN servers that one person may ask for, a second and at once.
+pub const ICE_KEYS_PER_SECOND: f64 = 0.1;
+/// Keys that may be asked for at once.
+pub const ICE_KEYS_BURST: u32 = 5;
+/// The shortest secret that is shared with TURN servers, in bytes: whoever has credentials can try secrets at leisure.
+pub const TURN_SECRET_BYTES_MIN: usize = 16;
 
 /// A person's own id in rooms, in Unicode code points.
 pub const USER_ID_CHARS_MAX: usize = 64;
@@ -133,7 +142,9 @@ pub const HISTORY_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
 /// What of a room one round of it brings to each member, in bytes.
 pub const ROUND_BYTES: usize = 32 * 1024;
-/// Sockets that rooms may write to in one turn.
+/// How long a turn should take at most, in microseconds; longer ones are counted.
+pub const TURN_US: u64 = 5_000;
+/// Sockets that rooms may write to in one turn, and as many again for what comes of joining and leaving.
 pub const DELIVERIES_PER_TURN: usize = 256;
 /// What counts as one more delivery to the same socket, in bytes.
 pub const DELIVERY_BYTES: usize = 4 * 1024;
@@ -156,6 +167,25 @@ pub const LISTING_BYTES_MAX: usize = 160 * 1024;
 /// Messages in one page of a room's history, unless fewer are asked for.
 pub const PAGE_MESSAGES: usize = 50;
 
+/// A pseudo, in Unicode code points: at least.
+pub const PSEUDO_CHARS_MIN: usize = 2;
+/// A pseudo, in Unicode code points: at most.
+pub const PSEUDO_CHARS_MAX: usize = 32;
+/// An e-mail address, in bytes.
+pub const EMAIL_BYTES_MAX: usize = 254;
+/// A password, in Unicode code points: at least.
+pub const PASSWORD_CHARS_MIN: usize = 8;
+/// A password, in Unicode code points: at most.
+pub const PASSWORD_CHARS_MAX: usize = 128;
+/// Logins of one address that may fail within [`LOGINS_BY_ADDRESS_MS`].
+pub const LOGINS_BY_ADDRESS: u32 = 5;
+/// See [`LOGINS_BY_ADDRESS`]; in milliseconds.
+pub const LOGINS_BY_ADDRESS_MS: u64 = 20_000;
+/// Logins to one account that may fail within [`LOGINS_BY_ACCOUNT_MS`].
+pub const LOGINS_BY_ACCOUNT: u32 = 20;
+/// See [`LOGINS_BY_ACCOUNT`]; in milliseconds.
+pub const LOGINS_BY_ACCOUNT_MS: u64 = 300_000;
+
 /// How long a request may wait for an answer from a thread beside the loop, in milliseconds; then the client is told
 /// that the service is not available.
 pub const ASK_MS: u64 = 2_000;
@@ -171,8 +201,52 @@ pub const STORE_BATCH_MAX: usize = 512;
 pub const ANSWERS_PER_TURN: usize = 256;
 /// Rooms that one question to the store ends.
 pub const EXPIRIES_PER_ASK: usize = 256;
+/// Messages that one question to the store erases; the rest of what is to be erased follows with the next that expires rooms.
+pub const ERASURES_PER_ASK: u32 = 10_000;
+/// How far the unread messages of a room are counted.
+pub const UNREAD_MAX: u32 = 1_000;
+/// How long the store waits for another process that writes to its file, in milliseconds.
+pub const STORE_LOCK_MS: u64 = 500;
+/// How long the file's log of changes may go on holding what was erased, in milliseconds.
+pub const STORE_CUT_MS: u64 = 10_000;
+/// How long connecting to a database server may take, in milliseconds.
+pub const STORE_CONNECT_MS: u64 = 2_000;
+/// How long a database server may take for one statement, or for one lock, in milliseconds.
+pub const STORE_STATEMENT_MS: u64 = 2_000;
+/// How long a database server may leave bytes unacknowledged before its connection is given up, in milliseconds.
+pub const STORE_SILENCE_MS: u64 = 5_000;
+/// Shortest and longest pause before a lost database server is tried again, in milliseconds.
+pub const STORE_RETRY_MS: [u64; 2] = [100, 5_000];
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
+
+/// How long a private room lasts, in milliseconds.
+pub const PRIVATE_ROOM_MS: u64 = 86_400_000;
+/// How long it is remembered that a private room has ended, in milliseconds.
+pub const ENDED_ROOM_MS: u64 = 7 * 86_400_000;
+/// Private rooms of one person at the same time.
+pub const PRIVATE_ROOMS_PER_PERSON_MAX: u32 = 200;
+/// What somebody calls a private room, in Unicode code points.
+pub const LABEL_CHARS_MAX: usize = 64;
+/// An emoji put to a message, in bytes.
+pub const EMOJI_BYTES_MAX: usize = 32;
+/// Messages in one page of a private room's history at most.
+pub const PAGE_MESSAGES_MAX: u32 = 200;
+/// How long somebody waits in the pool without being seen, in milliseconds.
+pub const POOL_UNSEEN_MS: u64 = 30_000;
+/// Shortest time between two rounds that tell how many people are here, in milliseconds.
+pub const COUNT_MS: u64 = 5_000;
+/// Questions to the store that one socket may wait for before reading from it rests, and how many it may still wait for
+/// when reading goes on.
+pub const ASKS_PER_SOCKET_MAX: usize = 64;
+/// See [`ASKS_PER_SOCKET_MAX`].
+pub const ASKS_PER_SOCKET_LOW: usize = 16;
+/// How often the store is asked whether a room has ended, at least, in milliseconds.
+pub const EXPIRY_CHECK_MS: u64 = 60_000;
+/// After how long something that the store could not do is tried again, in milliseconds.
+pub const STORE_RETRY_MS: u64 = 1_000;
+/// How long somebody's budgets are remembered after their last socket has closed, in milliseconds.
+pub const BUDGET_MS: u64 = 60_000;
 
 /// Addresses whose use is remembered.
 pub const ADDRESSES_MAX: usize = 100_000;
@@ -188,6 +262,7 @@ const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES);
 const _: () = assert!(OVERFLOW_CONNECTIONS < RESERVED_DESCRIPTORS);
 const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
 const _: () = assert!(ASK_MS + HASH_MS + ASK_MS < ANSWER_MS);
+const _: () = assert!(ASKS_PER_SOCKET_LOW < ASKS_PER_SOCKET_MAX);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
 const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);

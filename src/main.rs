@@ -11,13 +11,22 @@
 )]
 
 mod logging;
+mod secrets;
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
 
 use passerby::app::{App, Server};
 use passerby::config::{self, Config, Invocation};
-use passerby::net::Reactor;
+use passerby::edge::{hash, store};
+use passerby::kernel::ask::{Ask, Refusal, Ticket};
+use passerby::net::{Handle, Reactor};
+
+/// How long the store may take to finish what it was asked when the server stops.
+const STORE_PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let config = match config::load(std::env::args_os(), std::env::vars_os()) {
@@ -45,6 +54,9 @@ fn main() -> ExitCode {
 
 /// Opens the listeners, says so, and turns until told to stop.
 fn serve(config: &Config) -> Result<(), String> {
+    secrets::make_directory(&config.data)?;
+    let mut settings = config.app();
+    settings.accounts.key = Some(secrets::token_key(config)?);
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)
         .map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
     let connections_max = config.connections_max(descriptors as usize);
@@ -55,7 +67,7 @@ fn serve(config: &Config) -> Result<(), String> {
     getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
     let table_seed = getrandom::u64().map_err(|error| format!("no randomness: {error}"))?;
     #[cfg_attr(not(debug_assertions), allow(unused_mut))]
-    let mut app = App::new(config.app(), seed);
+    let mut app = App::new(settings, seed);
     // While the page is worked on, a reload shows an edit.
     #[cfg(debug_assertions)]
     {
@@ -64,12 +76,57 @@ fn serve(config: &Config) -> Result<(), String> {
     let server = Server::new(app, config.connections(connections_max, table_seed));
     let mut reactor = Reactor::open(server, config.reactor(connections_max))
         .map_err(|error| error.to_string())?;
+    let desks = Desks::open(config, &reactor)?;
+    let desk = Rc::clone(&desks);
+    reactor.consult(Box::new(move |ticket, ask| {
+        desk.borrow_mut().ask(ticket, ask)
+    }));
     for address in reactor.addresses() {
         say(&format!("passerby listening on http://{address}\n"));
     }
-    reactor
-        .run()
-        .map_err(|error| format!("the loop failed: {error}"))
+    let outcome = reactor.run();
+    // Nobody waits for answers any more, but what was asked is still done.
+    drop(reactor);
+    if let Some(store) = desks.borrow_mut().store.take()
+        && !store.close(STORE_PATIENCE)
+    {
+        log::warn!("the store did not finish in time");
+    }
+    outcome.map_err(|error| format!("the loop failed: {error}"))
+}
+
+/// Where the loop's questions go.
+struct Desks {
+    store: Option<store::Desk>,
+    hash: hash::Desk,
+}
+
+impl Desks {
+    /// Opens the store and starts the threads that answer.
+    fn open(config: &Config, reactor: &Reactor<App>) -> Result<Rc<RefCell<Self>>, String> {
+        let deliver = |handle: Handle| {
+            move |answers| {
+                // If the loop is gone, nobody wants to know.
+                let _ = handle.deliver(answers);
+            }
+        };
+        let location = store::Location::parse(config.database().expose(), &config.data)?;
+        let hash = hash::start(hash::threads(), deliver(reactor.handle()))
+            .map_err(|error| format!("cannot start a thread for passwords: {error}"))?;
+        let store = Some(store::start(location, deliver(reactor.handle()))?);
+        Ok(Rc::new(RefCell::new(Self { store, hash })))
+    }
+
+    fn ask(&mut self, ticket: Ticket, ask: Ask) -> Result<(), Refusal> {
+        match (ask, &mut self.store) {
+            (Ask::Store(query), Some(store)) => store.ask(ticket, query),
+            (Ask::Store(_), None) => Err(Refusal::Unavailable),
+            (Ask::Hash(hashing), _) => {
+                let asked = self.hash.ask(ticket, hashing);
+                asked.map_err(|hash::Busy| Refusal::Busy)
+            }
+        }
+    }
 }
 
 /// Reads a file of the page from the source tree this was built from; `name` is one that was embedded.

@@ -46,12 +46,15 @@ struct World {
     stats: Stats,
     now: Now,
     dirty: Vec<ConnId>,
+    /// How many bytes the last turn wrote.
+    written: usize,
 }
 
 impl World {
     fn new() -> Self {
         let mut settings = Settings::default();
         settings.stranger.message_rate = Rate::UNLIMITED;
+        settings.rooms.message_rate = Rate::UNLIMITED;
         settings.rooms.create_on_join = true;
         Self {
             server: Server::new(App::new(settings, [7; 32]), conn::Settings::default()),
@@ -62,6 +65,7 @@ impl World {
                 unix_ms: 1_761_129_000_000,
             },
             dirty: Vec::new(),
+            written: 0,
         }
     }
 
@@ -77,9 +81,11 @@ impl World {
         self.server.elapsed(&mut turn);
         self.server.perform(&mut turn);
         self.out.take_dirty(&mut self.dirty);
+        self.written = 0;
         for conn in &self.dirty {
             let count = self.out.queued(*conn);
             self.out.wrote(*conn, count);
+            self.written += count;
         }
     }
 
@@ -91,7 +97,7 @@ impl World {
     }
 
     fn say(&mut self, id: ConnId, bytes: &[u8]) {
-        let mut inbox = [0; 1024];
+        let mut inbox = [0; 4096];
         inbox[..bytes.len()].copy_from_slice(bytes);
         self.turn(|server, turn| server.received(id, &mut inbox[..bytes.len()], turn));
     }
@@ -100,7 +106,15 @@ impl World {
 const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 fn frame(text: &str) -> Vec<u8> {
-    let mut bytes = vec![0x81, 0x80 | text.len() as u8, 0, 0, 0, 0];
+    let mut bytes = vec![0x81];
+    match text.len() {
+        len @ 0..126 => bytes.push(0x80 | len as u8),
+        len => {
+            bytes.push(0x80 | 126);
+            bytes.extend((len as u16).to_be_bytes());
+        }
+    }
+    bytes.extend([0; 4]);
     bytes.extend_from_slice(text.as_bytes());
     bytes
 }
@@ -233,4 +247,94 @@ fn a_large_room_goes_round_in_small_turns() {
     assert_eq!(last - before, u64::from(CROWD));
     let budget = limits::DELIVERIES_PER_TURN as u64;
     assert!(largest <= budget, "{largest} deliveries in one turn");
+}
+
+/// The most that one turn did.
+#[derive(Debug, Default)]
+struct Worst {
+    deliveries: u64,
+    bytes: usize,
+    sockets: usize,
+    joins: usize,
+}
+
+/// Lets something happen, and everything that comes of it; the most that one of the turns did.
+fn worst_turn(world: &mut World, act: impl FnOnce(&mut Server, &mut Turn<'_>)) -> Worst {
+    let mut worst = Worst::default();
+    let mut act = Some(act);
+    while act.is_some() || world.server.next_due() == Some(0) {
+        let deliveries = world.stats.room_deliveries;
+        let members = world.server.app.rooms.members();
+        world.turn(|server, turn| {
+            if let Some(act) = act.take() {
+                act(server, turn);
+            }
+        });
+        let joins = world.server.app.rooms.members().saturating_sub(members);
+        worst.deliveries = worst
+            .deliveries
+            .max(world.stats.room_deliveries - deliveries);
+        worst.bytes = worst.bytes.max(world.written);
+        worst.sockets = worst.sockets.max(world.dirty.len());
+        worst.joins = worst.joins.max(joins);
+        world.out.socket_ops.clear();
+    }
+    worst
+}
+
+#[test]
+fn no_turn_does_more_than_its_share_for_a_room_of_5000() {
+    const CROWD: u32 = 5_000;
+    /// No frame that goes round is shorter, in bytes.
+    const FRAME_BYTES_MIN: usize = 150;
+    let budget = limits::DELIVERIES_PER_TURN;
+    // One budget for what goes round and one for what comes of joining and leaving. Either may end with somebody who
+    // is brought all that is due to them.
+    let bytes =
+        2 * budget * limits::DELIVERY_BYTES + limits::JOIN_HISTORY_BYTES + limits::ROUND_BYTES;
+    let check = |what: &str, worst: &Worst| {
+        assert!(
+            worst.bytes <= bytes,
+            "{what}: {worst:?}, {bytes} bytes allowed"
+        );
+        assert!(
+            worst.deliveries as usize <= bytes / FRAME_BYTES_MIN,
+            "{what}: {worst:?}"
+        );
+        assert!(worst.sockets <= 2 * budget, "{what}: {worst:?}");
+        assert!(worst.joins <= budget, "{what}: {worst:?}");
+    };
+    let mut world = World::new();
+    let crowd = crowd(&mut world, CROWD);
+    let say_all = |frame: Vec<u8>, who: &[ConnId]| {
+        let who = who.to_vec();
+        move |server: &mut Server, turn: &mut Turn<'_>| {
+            for id in who {
+                server.received(id, &mut frame.clone(), turn);
+            }
+        }
+    };
+    // A full history, so that joining brings as much as it can.
+    join(&mut world, &crowd[..1], "general");
+    let text = format!(
+        r#"{{"type":"text","content":"{}","room":"general"}}"#,
+        "x".repeat(1_900)
+    );
+    for _ in 0..limits::HISTORY_MESSAGES {
+        world.say(crowd[0], &frame(&text));
+        settle(&mut world);
+    }
+    let room = r#""room":"general","content":"general"}"#;
+    let join = frame(&format!(r#"{{"type":"join_room",{room}"#));
+    let worst = worst_turn(&mut world, say_all(join, &crowd));
+    check("everybody joins at once", &worst);
+    assert_eq!(world.server.app.rooms.members(), CROWD as usize);
+    let before = world.stats.room_deliveries;
+    let worst = worst_turn(&mut world, say_all(frame(&text), &crowd[..100]));
+    check("a hundred speak at once", &worst);
+    assert_eq!(world.stats.room_deliveries - before, 100 * u64::from(CROWD));
+    let leave = frame(&format!(r#"{{"type":"leave_room",{room}"#));
+    let worst = worst_turn(&mut world, say_all(leave, &crowd));
+    check("everybody leaves at once", &worst);
+    assert_eq!(world.server.app.rooms.members(), 0);
 }

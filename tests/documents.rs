@@ -139,7 +139,7 @@ fn the_document_and_the_router_have_the_same_routes() {
 }
 
 /// Makes the request that an operation documents, with the examples of its parameters.
-fn request(server: &Server, path: &str, method: &str, operation: &Value) -> Response {
+fn request(server: &Server, path: &str, method: &str, operation: &Value, bearer: &str) -> Response {
     let mut target = path.to_owned();
     let mut query = Vec::new();
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
@@ -169,7 +169,7 @@ fn request(server: &Server, path: &str, method: &str, operation: &Value) -> Resp
     };
     let length = body.len();
     let method = method.to_uppercase();
-    raw.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"));
+    raw.send(format!("{method} {target} HTTP/1.1\r\nHost: test\r\n{bearer}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"));
     raw.response_to(&method)
 }
 
@@ -182,9 +182,20 @@ fn requests_are_answered_as_documented() {
     alice.say(json!({ "type": "join_room", "content": "general" }));
     alice.say(json!({ "type": "text", "content": "hi", "room": "general", "cid": "1" }));
     while alice.hear()["type"] != "text" {}
+    // And a video pair, so that there is a key for its servers.
+    let mut callers = [server.client(), server.client()];
+    let video = json!({ "type": "findMatch", "mode": "video" });
+    callers[0].say(video.clone());
+    callers[0].expect("searching");
+    callers[1].say(video);
+    let joined = callers[1].expect("strangerJoined");
+    let key = joined["iceKey"].as_str().expect("a key");
+    let key_field = format!("Authorization: Bearer {key}\r\n");
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
-            let response = request(&server, path, method, operation);
+            let needs_key = operation["security"].to_string().contains("iceKey");
+            let bearer = if needs_key { &*key_field } else { "" };
+            let response = request(&server, path, method, operation, bearer);
             let status = response.status.to_string();
             let documented = operation["responses"]
                 .get(&status)
@@ -252,6 +263,8 @@ fn refusals_are_as_documented() {
     for (method, target, body, path, status) in [
         ("GET", "/ws", "", "/ws", 400),
         ("GET", "/api/ws", "", "/api/ws", 400),
+        ("GET", "/api/ice", "", "/api/ice", 401),
+        ("GET", "/api/ice?key=x", "", "/api/ice", 401),
         ("POST", "/api/rooms", "{}", "/api/rooms", 400),
         (
             "GET",
@@ -397,6 +410,7 @@ fn strangers_say_and_hear_what_is_documented() {
         (0, "offer"),
         (1, "answer"),
         (1, "iceCandidate"),
+        (0, "iceKey"),
         (1, "stats"),
         (1, "nextStranger"),
     ];

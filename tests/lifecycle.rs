@@ -3,7 +3,9 @@
 
 mod support;
 
+use std::fs::Permissions;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant};
 
@@ -41,6 +43,10 @@ fn what_cannot_be_done_ends_with_one_line_and_a_code() {
     let unknown = scratch().join("unknown.json");
     std::fs::write(&unknown, "{\"message_rat\": 5}").unwrap();
     let (broken, unknown) = (broken.display().to_string(), unknown.display().to_string());
+    let tired = scratch();
+    std::fs::write(tired.join("jwt_secret"), "short\n").unwrap();
+    std::fs::set_permissions(tired.join("jwt_secret"), Permissions::from_mode(0o600)).unwrap();
+    let tired = tired.display().to_string();
     for (flags, environment, code, mention) in [
         (vec!["--listen", &address], vec![], 1, address.as_str()),
         (
@@ -72,6 +78,19 @@ fn what_cannot_be_done_ends_with_one_line_and_a_code() {
             2,
             "--trusted-proxies",
         ),
+        (vec!["--jwt-secret", "short"], vec![], 2, "32 bytes"),
+        (vec!["--jwt-secret", ""], vec![], 2, "32 bytes"),
+        (vec![], vec![("JWT_SECRET", "")], 2, "JWT_SECRET"),
+        (
+            vec!["--db-url", "mysql://u:hunter2@h/d"],
+            vec![],
+            2,
+            "sqlite:PATH",
+        ),
+        (vec![], vec![("DB_URL", "passerby.db")], 2, "DB_URL"),
+        (vec!["--private-room-ms", "999"], vec![], 2, "1000"),
+        (vec!["--data", &broken], vec![], 1, "broken.json"),
+        (vec!["--data", &tired], vec![], 1, "jwt_secret"),
         (vec!["stray"], vec![], 2, "stray"),
         (
             vec!["--config", "/nowhere/config.json"],
@@ -109,6 +128,7 @@ fn what_cannot_be_done_ends_with_one_line_and_a_code() {
         assert_eq!(lines.len(), 1, "{flags:?}: {complaints}");
         assert!(lines[0].contains(mention), "{flags:?}: {complaints}");
         assert_eq!(complaints.lines().count(), 1, "one line: {complaints}");
+        assert!(!complaints.contains("hunter2"), "{complaints}");
     }
 }
 
@@ -195,6 +215,84 @@ fn what_is_printed_starts_the_same_server() {
             assert_eq!(&again[key], value, "{key}");
         }
     }
+}
+
+#[test]
+fn a_secret_is_made_once_and_is_its_owners_alone() {
+    let home = scratch();
+    let data = home.join("deep/data");
+    let path = data.display().to_string();
+    let secret = || std::fs::read_to_string(data.join("jwt_secret")).unwrap();
+    let mode = |name: &str| {
+        let entry = std::fs::metadata(data.join(name)).unwrap();
+        entry.permissions().mode() & 0o777
+    };
+    let server = Server::start(&["--data", &path]);
+    let first = secret();
+    assert_eq!((mode(""), mode("jwt_secret")), (0o700, 0o600));
+    assert_eq!(first.trim_end().len(), 64, "32 bytes in hexadecimal digits");
+    assert!(!server.log().contains(first.trim_end()));
+    drop(server);
+    drop(Server::start(&["--data", &path]));
+    assert_eq!(secret(), first, "kept");
+    std::fs::set_permissions(data.join("jwt_secret"), Permissions::from_mode(0o644)).unwrap();
+    let server = Server::start(&["--data", &path]);
+    assert!(support::eventually(PATIENCE, || server
+        .log()
+        .contains("jwt_secret is not its owner's alone")));
+    drop(server);
+    assert_eq!(
+        std::fs::read_dir(&data).unwrap().count(),
+        1,
+        "nothing is left over"
+    );
+    std::fs::remove_file(data.join("jwt_secret")).unwrap();
+    drop(Server::start(&["--data", &path]));
+    assert_ne!(secret(), first, "another");
+    std::fs::remove_dir_all(home).unwrap();
+}
+
+#[test]
+fn a_given_secret_is_not_written_down() {
+    let data = scratch();
+    let path = data.display().to_string();
+    let secret = "0123456789abcdef0123456789abcdef";
+    let server = Launch {
+        flags: &["--data", &path],
+        environment: &[("JWT_SECRET", secret)],
+        ..Launch::default()
+    }
+    .start();
+    assert!(!data.join("jwt_secret").exists());
+    assert!(!server.log().contains(secret));
+    drop(server);
+    std::fs::remove_dir_all(data).unwrap();
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let config = printed(&Launch {
+        flags: &["--print-config"],
+        environment: &[
+            ("JWT_SECRET", secret),
+            (
+                "DB_URL",
+                "postgres://me:hunter2@db:5432/chat?sslmode=disable",
+            ),
+        ],
+        ..Launch::default()
+    });
+    assert_eq!(config["jwt_secret"], "***");
+    let url = "postgres://me:***@db:5432/chat?sslmode=disable";
+    assert_eq!(config["db_url"], url);
+    let config = printed(&Launch {
+        flags: &["--print-config", "--db-url", "sqlite:flag.db"],
+        environment: &[("PASSERBY_DB_URL", "sqlite:own.db")],
+        ..Launch::default()
+    });
+    assert_eq!(config["db_url"], "sqlite:flag.db");
+    assert_eq!(config.get("jwt_secret"), None, "none was given");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod args;
 mod compare;
 mod fleet;
 mod meter;
+mod metrics;
 mod outcome;
 mod probe;
 mod report;

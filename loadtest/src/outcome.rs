@@ -83,6 +83,24 @@ impl Outcome {
         self.server.as_ref()?.cpu_us_per_item
     }
 
+    /// Notes how this phase differs from a calm one before it.
+    pub(crate) fn compare_with_calm(&mut self, calm: Outcome) {
+        let ratio = |of: Option<f64>, to: Option<f64>| of.zip(to).map(|(of, to)| of / to);
+        for (name, value) in [
+            ("p99_us_calm", calm.p99_us()),
+            ("p99_ratio", ratio(self.p99_us(), calm.p99_us())),
+            ("cpu_us_calm", calm.cpu_us_per_item()),
+            (
+                "cpu_ratio",
+                ratio(self.cpu_us_per_item(), calm.cpu_us_per_item()),
+            ),
+        ] {
+            self.figures.extend(value.map(|value| (name, value)));
+        }
+        self.phases
+            .extend(calm.latency_us.map(|latency| ("calm", latency)));
+    }
+
     pub(crate) fn p99_us(&self) -> Option<f64> {
         self.latency_us.as_ref().map(|latency| latency.p99)
     }

@@ -233,6 +233,46 @@ fn flood_tells_both_phases() {
 }
 
 #[test]
+fn rooms_are_heard_by_every_member() {
+    let server = Server::start(&["serve-floor", "--mode", "fan"]);
+    let json = server.measure(&[
+        "rooms",
+        "--members",
+        "20",
+        "--rate",
+        "50",
+        "--seconds",
+        "0.6",
+    ]);
+    check(&json, "rooms");
+    assert_eq!(json["unit"], "deliveries");
+    // Some thirty messages to twenty members; the ends of the window may cut one.
+    let count = json["count"].as_u64().unwrap();
+    assert!((300..=800).contains(&count), "{json}");
+}
+
+#[test]
+fn rooms_with_stalled_members_have_two_phases() {
+    let server = Server::start(&["serve-floor", "--mode", "fan"]);
+    let json = server.measure(&[
+        "rooms",
+        "--members",
+        "10",
+        "--rate",
+        "100",
+        "--seconds",
+        "0.4",
+        "--stalled",
+        "2",
+    ]);
+    check(&json, "rooms");
+    for figure in ["p99_us_calm", "p99_ratio", "cpu_us_calm", "cpu_ratio"] {
+        assert!(json["figures"][figure].as_f64().unwrap() > 0.0, "{json}");
+    }
+    assert!(json["phases"]["calm"]["p99"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn the_floor_relays_and_plays_lives() {
     let relay = Server::start(&["serve-floor"]);
     check(

@@ -64,6 +64,10 @@ impl App {
             }
             (Resource::Users, _) => self.rooms.list_users(request.head),
             (Resource::Messages, _) => self.rooms.post_message(request, turn),
+            (Resource::Ice, _) => {
+                let answer = self.stranger.ice(request, turn);
+                answer.map_err(|refusal| (refusal, Refused::Token))?
+            }
         })
     }
 

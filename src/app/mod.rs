@@ -1,20 +1,24 @@
 //! The program: every service, and which URL and which socket belongs to which.
 
+mod account;
 mod api;
 mod routes;
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::conn::{self, Admission, Application, Reply, Request, Turn};
+use crate::conn::{self, Admission, Application, Late, Reply, Request, Turn};
+use crate::kernel::ask::{Outcome, Ticket};
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
+use crate::service::account::Accounts;
 use crate::service::rooms::{self, Rooms};
-use crate::service::stranger::{Format, Opening, Stranger};
-use crate::service::{ops, stranger, web};
+use crate::service::stranger::{Format, Opening, Pact, Stranger};
+use crate::service::{account as accounts, ops, stranger, web};
 use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
 use crate::wire::origin::Allowed;
@@ -34,6 +38,8 @@ pub struct Settings {
     pub stranger: stranger::Settings,
     /// Rooms.
     pub rooms: rooms::Settings,
+    /// Accounts.
+    pub accounts: accounts::Settings,
 }
 
 /// Which service a WebSocket talks to.
@@ -43,6 +49,8 @@ pub enum Face {
     Stranger,
     /// Rooms and direct messages.
     Rooms,
+    /// Private rooms and notifications.
+    Account,
 }
 
 /// The program.
@@ -53,6 +61,10 @@ pub struct App {
     pub stranger: Stranger,
     /// Rooms and direct messages.
     pub rooms: Rooms,
+    /// Accounts, the pool and private rooms.
+    pub accounts: Accounts,
+    /// Strangers for whom a room is being opened.
+    pacts: BTreeMap<Ticket, Pact>,
     /// The files of the page.
     pub page: web::Page,
     draining: bool,
@@ -74,6 +86,8 @@ impl App {
         Self {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
             rooms: Rooms::new(settings.rooms.clone(), fork()),
+            accounts: Accounts::new(settings.accounts.clone(), fork()),
+            pacts: BTreeMap::new(),
             settings,
             page: web::Page::default(),
             draining: false,
@@ -85,12 +99,15 @@ impl App {
             Endpoint::Asset(asset) => self.page.respond(asset, head),
             Endpoint::Manual(manual) => manual.response(),
             Endpoint::Health => ops::health(),
-            Endpoint::Readiness => ops::readiness(self.draining),
+            Endpoint::Readiness => ops::readiness(self.draining, self.accounts.is_store_up()),
             Endpoint::Metrics => ops::metrics(turn.stats, self.gauges(turn)),
             // Sockets are opened, not responded to.
-            Endpoint::Stranger | Endpoint::Rooms | Endpoint::Api(_) => {
-                Response::refusal(Status::BAD_REQUEST)
-            }
+            Endpoint::Stranger
+            | Endpoint::Rooms
+            | Endpoint::Api(_)
+            | Endpoint::PrivateRoom
+            | Endpoint::Notifications
+            | Endpoint::Account(_) => Response::refusal(Status::BAD_REQUEST),
         }
     }
 
@@ -106,26 +123,32 @@ impl App {
             people: self.rooms.people(),
             rooms: self.rooms.rooms(),
             room_members: self.rooms.members(),
+            members_online: self.accounts.people(),
+            pool: self.accounts.waiting(),
+            asks: self.accounts.asked(),
+            is_store_up: self.accounts.is_store_up(),
         }
     }
 
     /// Opens a socket to the stranger chat, or says why not.
-    fn open_stranger<'a>(&mut self, request: &Request<'a>) -> Result<&'a str, (Response, Refused)> {
+    fn open_stranger<'a>(
+        &mut self,
+        request: &Request<'a>,
+        turn: &Turn<'_>,
+    ) -> Result<&'a str, (Response, Refused)> {
         let head = request.head;
         let key = upgrade::check(head)?;
         self.check_origin(request)?;
         self.check_draining()?;
-        // There are no accounts yet, so no token can be a good one.
-        if query::value(head.query, "token").is_some() || brings_bearer(head) {
-            let response = Response::error(Status::UNAUTHORIZED, "invalid or expired token")
-                .with_field("WWW-Authenticate", "Bearer");
-            return Err((response, Refused::Token));
-        }
+        let account = self
+            .accounts
+            .identify(head, turn.now)
+            .map_err(|response| (response, Refused::Token))?;
         let opening = opening(head.query, self.settings.opening).map_err(|message| {
             let response = Response::error(Status::BAD_REQUEST, message);
             (response, Refused::BadRequest)
         })?;
-        self.stranger.admit(request.conn, opening, None);
+        self.stranger.admit(request.conn, opening, account);
         Ok(key)
     }
 
@@ -154,7 +177,9 @@ impl App {
         let method = request.head.method;
         if method == Method::Options && request.head.path == "*" {
             let response = Response::new(Status::NO_CONTENT);
-            return Reply::Respond(response.with_field("Allow", "GET, HEAD, POST, OPTIONS"));
+            return Reply::Respond(
+                response.with_field("Allow", "GET, HEAD, POST, PATCH, DELETE, OPTIONS"),
+            );
         }
         let Some(route) = route else {
             let refusal = Response::refusal(Status::NOT_FOUND);
@@ -170,7 +195,7 @@ impl App {
             return refuse((refusal, Refused::Method), turn);
         }
         match route.endpoint {
-            Endpoint::Stranger => match self.open_stranger(request) {
+            Endpoint::Stranger => match self.open_stranger(request, turn) {
                 Ok(key) => Reply::Open(Face::Stranger, key),
                 Err(refusal) => refuse(refusal, turn),
             },
@@ -182,6 +207,23 @@ impl App {
                 Ok(response) => Reply::Respond(response),
                 Err(refusal) => refuse(refusal, turn),
             },
+            Endpoint::PrivateRoom => {
+                let room = routes::segment(route.path, request.head.path).unwrap_or_default();
+                match self.open_account(Some(&room), request, turn) {
+                    Ok(reply) => reply,
+                    Err(refusal) => refuse(refusal, turn),
+                }
+            }
+            Endpoint::Notifications => match self.open_account(None, request, turn) {
+                Ok(reply) => reply,
+                Err(refusal) => refuse(refusal, turn),
+            },
+            Endpoint::Account(resource) => {
+                match self.serve_account(resource, route.path, request, turn) {
+                    Ok(reply) => reply,
+                    Err(refusal) => refuse(refusal, turn),
+                }
+            }
             endpoint => Reply::Respond(self.respond(endpoint, request.head, turn)),
         }
     }
@@ -218,6 +260,7 @@ impl Application for App {
         match face {
             Face::Stranger => self.stranger.opened(conn, turn),
             Face::Rooms => self.rooms.opened(conn, turn),
+            Face::Account => self.accounts.opened(conn, turn),
         }
     }
 
@@ -226,7 +269,10 @@ impl Application for App {
         match (face, message) {
             (Face::Stranger, Message::Text(text)) => self.stranger.said(conn, text, turn),
             (Face::Rooms, Message::Text(text)) => self.rooms.said(conn, text, turn),
-            (Face::Stranger | Face::Rooms, _) => debug_assert!(false, "only text is asked for"),
+            (Face::Account, Message::Text(text)) => self.accounts.said(conn, text, turn),
+            (Face::Stranger | Face::Rooms | Face::Account, _) => {
+                debug_assert!(false, "only text is asked for")
+            }
         }
     }
 
@@ -234,6 +280,8 @@ impl Application for App {
         match face {
             Face::Stranger => self.stranger.drained(conn, turn),
             Face::Rooms => self.rooms.drained(conn, turn),
+            // What is said on these sockets waits for the store, not for them.
+            Face::Account => {}
         }
     }
 
@@ -241,6 +289,7 @@ impl Application for App {
         match face {
             Face::Stranger => self.stranger.closed(conn, cause, turn),
             Face::Rooms => self.rooms.closed(conn, turn),
+            Face::Account => self.accounts.closed(conn, turn),
         }
     }
 
@@ -248,7 +297,17 @@ impl Application for App {
         match face {
             Face::Stranger => self.stranger.dismissed(conn, turn),
             Face::Rooms => self.rooms.dismissed(conn, turn),
+            Face::Account => self.accounts.dismissed(conn, turn),
         }
+    }
+
+    fn answered(&mut self, ticket: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
+        self.accounts.answered(ticket, outcome, turn);
+        self.keep_in_touch(turn);
+    }
+
+    fn next_late(&mut self) -> Option<(ConnId, Late<Face>)> {
+        self.next_late_answer()
     }
 
     fn draining(&mut self) {
@@ -258,20 +317,18 @@ impl Application for App {
     fn elapsed(&mut self, turn: &mut Turn<'_>) {
         self.stranger.elapsed(turn);
         self.rooms.elapsed(turn);
+        self.accounts.elapsed(turn);
+        self.keep_in_touch(turn);
     }
 
     fn next_due(&self) -> Option<u64> {
-        let dues = [self.stranger.next_due(), self.rooms.next_due()];
+        let dues = [
+            self.stranger.next_due(),
+            self.rooms.next_due(),
+            self.accounts.next_due(),
+        ];
         dues.into_iter().flatten().min()
     }
-}
-
-/// Whether a request brings a token in its Authorization field (RFC 6750 section 2.1).
-fn brings_bearer(head: &Head<'_>) -> bool {
-    head.fields("authorization").any(|value| {
-        let scheme = value.split(' ').next().unwrap_or_default();
-        scheme.eq_ignore_ascii_case("bearer")
-    })
 }
 
 /// Reads how a connection to `/ws` wants to begin.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::service::account;
 use crate::service::manual::Manual;
 use crate::service::web::{ASSETS, Asset};
 use crate::wire::head::Method;
@@ -16,8 +17,14 @@ pub enum Endpoint {
     Stranger,
     /// The socket of the rooms.
     Rooms,
-    /// What can be had of the rooms by plain requests.
+    /// What can be had below `/api/` by plain requests.
     Api(Resource),
+    /// The socket of a private room.
+    PrivateRoom,
+    /// The socket of notifications.
+    Notifications,
+    /// What can be had of accounts by plain requests.
+    Account(account::Resource),
     /// A document about the server.
     Manual(Manual),
     /// Is it alive?
@@ -28,7 +35,7 @@ pub enum Endpoint {
     Metrics,
 }
 
-/// What the rooms have for plain requests.
+/// What can be had below `/api/` by plain requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The rooms there are.
@@ -39,6 +46,8 @@ pub enum Resource {
     Users,
     /// Where to say something.
     Messages,
+    /// The servers with whose help two browsers reach each other.
+    Ice,
 }
 
 /// A path and what answers there.
@@ -81,8 +90,68 @@ pub const ROUTES: &[Route] = &[
     },
     Route {
         path: "/api/messages",
-        allow: "POST, OPTIONS",
+        allow: ACT,
         endpoint: Endpoint::Api(Resource::Messages),
+    },
+    Route {
+        path: "/api/ice",
+        allow: READ,
+        endpoint: Endpoint::Api(Resource::Ice),
+    },
+    Route {
+        path: "/ws/notifications",
+        allow: "GET, OPTIONS",
+        endpoint: Endpoint::Notifications,
+    },
+    Route {
+        path: "/ws/{room_id}",
+        allow: "GET, OPTIONS",
+        endpoint: Endpoint::PrivateRoom,
+    },
+    Route {
+        path: "/auth/register",
+        allow: ACT,
+        endpoint: Endpoint::Account(account::Resource::Register),
+    },
+    Route {
+        path: "/auth/login",
+        allow: ACT,
+        endpoint: Endpoint::Account(account::Resource::Login),
+    },
+    Route {
+        path: "/pool/join",
+        allow: ACT,
+        endpoint: Endpoint::Account(account::Resource::Join),
+    },
+    Route {
+        path: "/pool/leave",
+        allow: ACT,
+        endpoint: Endpoint::Account(account::Resource::Leave),
+    },
+    Route {
+        path: "/rooms/me",
+        allow: READ,
+        endpoint: Endpoint::Account(account::Resource::Rooms),
+    },
+    Route {
+        path: "/rooms/{room_id}",
+        allow: "GET, HEAD, DELETE, OPTIONS",
+        endpoint: Endpoint::Account(account::Resource::Room),
+    },
+    Route {
+        path: "/rooms/{room_id}/messages",
+        allow: READ,
+        endpoint: Endpoint::Account(account::Resource::Messages),
+    },
+    Route {
+        path: "/rooms/{room_id}/name",
+        allow: "PATCH, OPTIONS",
+        endpoint: Endpoint::Account(account::Resource::Name),
+    },
+    Route {
+        path: "/messages/{id}/reactions",
+        allow: "POST, DELETE, OPTIONS",
+        endpoint: Endpoint::Account(account::Resource::Reactions),
     },
     Route {
         path: "/openapi.yaml",
@@ -112,6 +181,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 const READ: &str = "GET, HEAD, OPTIONS";
+const ACT: &str = "POST, OPTIONS";
 
 impl Route {
     /// Whether `method` is allowed.
@@ -134,7 +204,10 @@ impl Route {
 pub(super) fn find(path: &str) -> Option<Route> {
     ROUTES
         .iter()
-        .find(|route| segment(route.path, path).is_some())
+        .find(|route| {
+            let is_pattern = route.path.contains('{');
+            segment(route.path, path).is_some_and(|found| !is_pattern || !found.is_empty())
+        })
         .copied()
         .or_else(|| {
             let path = query::decode(path, false)?;
@@ -191,11 +264,25 @@ mod tests {
             "/api/rooms/messages",
             "/api/rooms/%ff/messages",
             "/api",
+            "/rooms",
+            "/rooms/",
+            "/rooms//messages",
+            "/rooms/a/b",
+            "/ws/a/b",
             "*",
             "",
         ] {
             assert!(find(path).is_none(), "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_spelt_out_comes_before_what_is_not() {
+        for path in ["/rooms/me", "/ws/notifications", "/rooms/%6de"] {
+            let route = find(path).expect("a route");
+            assert!(!route.path.contains('{'), "{path}");
+        }
+        assert_eq!(find("/ws/x").map(|route| route.path), Some("/ws/{room_id}"));
     }
 
     #[test]

@@ -5,9 +5,12 @@ use std::str::FromStr;
 use log::LevelFilter;
 use serde_json::{Value, json};
 
-use super::Config;
+use super::{Config, database};
+use crate::kernel::secret::Secret;
+use crate::limits;
 use crate::service::stranger::Format;
 use crate::wire::origin::Allowed;
+use crate::wire::token;
 
 /// One thing that can be set: `name` in the file, `--name` with dashes as a flag, `PASSERBY_NAME` in capitals
 /// in the environment.
@@ -23,7 +26,7 @@ pub struct Key {
     pub help: &'static str,
     /// Reads a value; the error completes the sentence "name: ...".
     pub set: fn(&mut Config, &str) -> Result<(), String>,
-    /// Shows the value.
+    /// Shows the value, without what is secret in it; null if there is none.
     pub show: fn(&Config) -> Value,
 }
 
@@ -74,6 +77,35 @@ pub const KEYS: &[Key] = &[
             Ok(())
         },
         show: |config| json!(config.data),
+    },
+    Key {
+        name: "db_url",
+        aliases: &[],
+        value: "URL",
+        help: "Where accounts are kept: sqlite:PATH or postgres://... (also DB_URL) [default: sqlite:passerby.db in data]",
+        set: |config, text| {
+            database::check(text)?;
+            config.db_url = Secret::new(text.to_owned());
+            Ok(())
+        },
+        show: |config| json!(database::shown(config.db_url.expose())),
+    },
+    Key {
+        name: "jwt_secret",
+        aliases: &[],
+        value: "SECRET",
+        help: "What session tokens are signed with, 32 bytes or more (better as JWT_SECRET than as a flag, which others can see) [default: made once and kept in data]",
+        set: |config, text| {
+            let secret = Secret::new(text.to_owned());
+            token::Key::new(&secret).map_err(|error| error.to_string())?;
+            config.jwt_secret = Some(secret);
+            Ok(())
+        },
+        // Nothing that could be read again: whoever copies a printed configuration has to put the secret in.
+        show: |config| match config.jwt_secret {
+            Some(_) => json!("***"),
+            None => Value::Null,
+        },
     },
     Key {
         name: "log",
@@ -139,6 +171,16 @@ pub const KEYS: &[Key] = &[
         "frame_burst",
         "Frames of one connection at once [default: 200]",
         frame.burst
+    ),
+    number!(
+        "register_rate",
+        "New accounts a second of one address; 0 is any number [default: 0.2]",
+        register.per_second
+    ),
+    number!(
+        "register_burst",
+        "New accounts of one address at once [default: 10]",
+        register.burst
     ),
     Key {
         name: "allowed_origins",
@@ -223,6 +265,77 @@ pub const KEYS: &[Key] = &[
             Ok(())
         },
         show: |config| json!(config.rooms_create_on_join),
+    },
+    Key {
+        name: "private_room_ms",
+        aliases: &[],
+        value: "N",
+        help: "How long the rooms of two account holders last, at least 1000 [default: 86400000]",
+        set: |config, text| {
+            config.private_room_ms = number(text)?;
+            if config.private_room_ms < 1_000 {
+                return Err(format!("'{text}' is less than 1000"));
+            }
+            Ok(())
+        },
+        show: |config| json!(config.private_room_ms),
+    },
+    Key {
+        name: "ice_servers",
+        aliases: &["video.ice_servers"],
+        value: "LIST",
+        help: "STUN and TURN servers for video, as stun:HOST:PORT or turn:HOST:PORT, separated by commas; none by default",
+        set: |config, text| list(text).map(|urls| config.ice_servers = urls),
+        show: |config| shown_list(&config.ice_servers),
+    },
+    Key {
+        name: "turn_secret",
+        aliases: &["video.turn_secret"],
+        value: "SECRET",
+        help: "What the TURN servers know, too (static-auth-secret of coturn); better set in the environment than as a flag",
+        set: |config, text| {
+            if text == Secret::REDACTED {
+                return Err("the secret itself is needed, not what stands for it".to_owned());
+            }
+            if !text.is_empty() && text.len() < limits::TURN_SECRET_BYTES_MIN {
+                let min = limits::TURN_SECRET_BYTES_MIN;
+                return Err(format!("a secret needs at least {min} bytes"));
+            }
+            config.turn_secret = Secret::new(text);
+            Ok(())
+        },
+        show: |config| json!(config.turn_secret.redacted()),
+    },
+    Key {
+        name: "turn_ttl_s",
+        aliases: &["video.turn_ttl_s"],
+        value: "N",
+        help: "How many seconds credentials for TURN work, 60 to 86400 [default: 3600]",
+        set: |config, text| {
+            config.turn_ttl_s = number(text)?;
+            if (60..=86_400).contains(&config.turn_ttl_s) {
+                Ok(())
+            } else {
+                Err(format!("'{text}' is not between 60 and 86400"))
+            }
+        },
+        show: |config| json!(config.turn_ttl_s),
+    },
+    Key {
+        name: "video_require_account",
+        aliases: &["video.require_account"],
+        value: "BOOL",
+        help: "Whether only people with an account may meet by video [default: false]",
+        set: |config, text| flag(text).map(|value| config.video_require_account = value),
+        show: |config| json!(config.video_require_account),
+    },
+    Key {
+        name: "video_relay_only",
+        aliases: &["video.relay_only"],
+        value: "BOOL",
+        help: "Whether video goes only through TURN, so that nobody learns a stranger's address [default: false]",
+        set: |config, text| flag(text).map(|value| config.video_relay_only = value),
+        show: |config| json!(config.video_relay_only),
     },
     number!(
         "drain_ms",

@@ -13,6 +13,12 @@ use super::keys::{KEYS, Key};
 /// The file that is read when it exists and no other is named.
 const DEFAULT_FILE: &str = "config.json";
 const PREFIX: &str = "PASSERBY_";
+/// Variables without the prefix that platforms set, or that are usual, and the keys they stand for.
+const FOREIGN: &[(&str, &str)] = &[
+    ("PORT", "listen"),
+    ("DB_URL", "db_url"),
+    ("JWT_SECRET", "jwt_secret"),
+];
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -50,6 +56,7 @@ pub fn load(
             (key.set)(&mut config, value).map_err(|error| format!("--{flag}: {error}"))?;
         }
     }
+    config.check()?;
     Ok(if flags.get_flag("print_config") {
         Invocation::Print(shown(&config))
     } else {
@@ -66,7 +73,8 @@ fn own_variables(
         let Ok(name) = name.into_string() else {
             continue;
         };
-        if name == "PORT" || name.starts_with(PREFIX) {
+        let is_foreign = FOREIGN.iter().any(|(foreign, _)| *foreign == name);
+        if is_foreign || name.starts_with(PREFIX) {
             let value = value.into_string();
             let value = value.map_err(|_| format!("{name}: the value is not UTF-8"))?;
             own.push((name, value));
@@ -166,12 +174,14 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 fn apply_environment(config: &mut Config, environment: &[(String, String)]) -> Result<(), String> {
-    // Platforms set PORT; our own variable wins over it.
-    let port = |(name, port): &&(String, String)| name == "PORT" && !port.is_empty();
-    if let Some((_, port)) = environment.iter().find(port) {
-        let listen = KEYS.iter().find(|key| key.name == "listen");
-        if let Some(key) = listen {
-            (key.set)(config, port).map_err(|error| format!("PORT: {error}"))?;
+    // Our own variables win over those of others.
+    for (variable, value) in environment {
+        let foreign = FOREIGN.iter().find(|(foreign, _)| foreign == variable);
+        let key = foreign.and_then(|(_, name)| KEYS.iter().find(|key| key.name == *name));
+        // Some platforms set an empty port where there is none.
+        let is_none = variable == "PORT" && value.is_empty();
+        if let (Some(key), false) = (key, is_none) {
+            (key.set)(config, value).map_err(|error| format!("{variable}: {error}"))?;
         }
     }
     for (variable, value) in environment {
@@ -194,6 +204,7 @@ fn shown(config: &Config) -> String {
     let fields = KEYS
         .iter()
         .map(|key| (key.name.to_owned(), (key.show)(config)))
+        .filter(|(_, value)| !value.is_null())
         .collect();
     format!("{:#}\n", Value::Object(fields))
 }
@@ -206,6 +217,7 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::secret::Secret;
     use crate::net::Bind;
 
     fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Config, String> {
@@ -251,6 +263,9 @@ mod tests {
         assert!(run(&[], &[("PORT", "")]).is_ok());
         let both = [("PORT", "2000"), ("PASSERBY_LISTEN", ":3000")];
         assert_eq!(run(&[], &both).expect("good").listen, [Bind::Every(3000)]);
+        let reversed = [("PASSERBY_DB_URL", "sqlite:a"), ("DB_URL", "sqlite:b")];
+        let config = run(&[], &reversed).expect("good");
+        assert_eq!(config.database().expose(), "sqlite:a");
     }
 
     #[test]
@@ -291,6 +306,22 @@ mod tests {
                 vec![],
                 "--allowed-origins",
             ),
+            (vec!["--db-url", "mysql://h/d"], vec![], "--db-url"),
+            (vec!["--jwt-secret", "short"], vec![], "32 bytes"),
+            (vec!["--private-room-ms", "999"], vec![], "1000"),
+            (vec![], vec![("JWT_SECRET", "")], "JWT_SECRET"),
+            (vec![], vec![("DB_URL", "h/d")], "DB_URL"),
+            (vec!["--ice-servers", "stun:a,http:b"], vec![], "'http:b'"),
+            (vec!["--ice-servers", "turn:a"], vec![], "turn_secret"),
+            (vec!["--turn-secret", "too short"], vec![], "--turn-secret"),
+            (vec!["--turn-secret", "(redacted)"], vec![], "--turn-secret"),
+            (vec!["--turn-ttl-s", "5"], vec![], "--turn-ttl-s"),
+            (vec!["--video-relay-only"], vec![], "video_relay_only"),
+            (
+                vec!["--video-relay-only", "--ice-servers", "stun:a"],
+                vec![],
+                "video_relay_only",
+            ),
             (vec!["stray"], vec![], "stray"),
             (
                 vec![],
@@ -330,6 +361,48 @@ mod tests {
         let config = run(&["--config", &path], &[]).expect("good");
         assert!(config.auto_match);
         assert_eq!(config.trusted_proxies.len(), 2);
+    }
+
+    #[test]
+    fn secrets_are_neither_printed_nor_debugged() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        let environment = [
+            ("JWT_SECRET", secret),
+            ("DB_URL", "postgres://u:hunter2@h/d"),
+        ];
+        let config = run(&[], &environment).expect("good");
+        let debugged = format!("{config:?}");
+        let printed = run(&["--print-config"], &environment).expect_err("printed");
+        for text in [debugged, printed] {
+            assert!(!text.contains(secret), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+        assert_eq!(config.database().expose(), "postgres://u:hunter2@h/d");
+        assert_eq!(config.jwt_secret, Some(Secret::new(secret.to_owned())));
+    }
+
+    #[test]
+    fn video_is_set_like_everything_else_and_its_secret_does_not_show() {
+        let path = file(
+            "video",
+            r#"{"video": {"ice_servers": ["stun:a", "turn:b:3478"], "require_account": true, "relay_only": true}}"#,
+        );
+        let secret = [("PASSERBY_TURN_SECRET", "north-wind-and-the-sun")];
+        let config = run(&["--config", &path, "--turn-ttl-s", "600"], &secret).expect("good");
+        assert_eq!(config.ice_servers.len(), 2);
+        assert!(config.video_require_account && config.video_relay_only);
+        assert_eq!(config.turn_ttl_s, 600);
+        assert_eq!(config.turn_secret.expose(), "north-wind-and-the-sun");
+        let Err(printed) = run(&["--config", &path, "--print-config"], &secret) else {
+            panic!("must print");
+        };
+        assert!(
+            printed.contains("\"turn_secret\": \"(redacted)\""),
+            "{printed}"
+        );
+        for shown in [printed, format!("{config:?} {:?}", config.app())] {
+            assert!(!shown.contains("north-wind"), "{shown}");
+        }
     }
 
     #[test]

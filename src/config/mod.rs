@@ -1,5 +1,6 @@
 //! What an operator may set, and where from: defaults, then a file, then the environment, then flags.
 
+mod database;
 mod keys;
 mod load;
 
@@ -9,8 +10,10 @@ use ipnet::IpNet;
 use log::LevelFilter;
 
 use crate::kernel::bucket::Rate;
+use crate::kernel::secret::Secret;
 use crate::net::Bind;
-use crate::service::stranger::{Format, Opening};
+use crate::service::stranger::{Format, Opening, Video};
+use crate::wire::ice::IceUrl;
 use crate::wire::origin::Allowed;
 use crate::{app, conn, limits, net, service};
 
@@ -27,7 +30,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    fn rate(self) -> Rate {
+    /// The same as a budget.
+    pub fn rate(self) -> Rate {
         Rate::new(self.per_second, self.burst)
     }
 }
@@ -38,6 +42,8 @@ impl Pace {
 pub struct Config {
     pub listen: Vec<Bind>,
     pub data: PathBuf,
+    pub db_url: Secret,
+    pub jwt_secret: Option<Secret>,
     pub log: LevelFilter,
     pub max_connections: usize,
     pub connections_per_ip: u32,
@@ -45,6 +51,7 @@ pub struct Config {
     pub message: Pace,
     pub skip: Pace,
     pub frame: Pace,
+    pub register: Pace,
     pub allowed_origins: String,
     pub trusted_proxies: Vec<IpNet>,
     pub widen_after_ms: u64,
@@ -52,6 +59,12 @@ pub struct Config {
     pub auto_match: bool,
     pub stranger_format: Format,
     pub rooms_create_on_join: bool,
+    pub private_room_ms: u64,
+    pub ice_servers: Vec<IceUrl>,
+    pub turn_secret: Secret,
+    pub turn_ttl_s: u64,
+    pub video_require_account: bool,
+    pub video_relay_only: bool,
     pub drain_ms: u64,
 }
 
@@ -61,6 +74,8 @@ impl Default for Config {
         Self {
             listen: vec![Bind::Every(8080)],
             data: PathBuf::from("data"),
+            db_url: Secret::new(String::new()),
+            jwt_secret: None,
             log: LevelFilter::Info,
             max_connections: 0,
             connections_per_ip: 50,
@@ -68,6 +83,7 @@ impl Default for Config {
             message: pace(5.0, 20),
             skip: pace(2.0, 10),
             frame: pace(100.0, 200),
+            register: pace(0.2, 10),
             allowed_origins: String::new(),
             trusted_proxies: Vec::new(),
             widen_after_ms: 8_000,
@@ -75,12 +91,31 @@ impl Default for Config {
             auto_match: false,
             stranger_format: Format::Json,
             rooms_create_on_join: false,
+            private_room_ms: 86_400_000,
+            ice_servers: Vec::new(),
+            turn_secret: Secret::default(),
+            turn_ttl_s: 3_600,
+            video_require_account: false,
+            video_relay_only: false,
             drain_ms: 10_000,
         }
     }
 }
 
 impl Config {
+    /// Checks what no key can check alone. The error is one line for the operator.
+    fn check(&self) -> Result<(), String> {
+        let relays = self.ice_servers.iter().any(IceUrl::is_turn);
+        if relays && self.turn_secret.is_empty() {
+            return Err("ice_servers: a turn: URL is of no use without turn_secret".to_owned());
+        }
+        if self.video_relay_only && !relays {
+            let fault = "video_relay_only: there is no relay; name a turn: URL in ice_servers";
+            return Err(fault.to_owned());
+        }
+        Ok(())
+    }
+
     /// How many connections chats may have, when the process may open `descriptors`.
     pub fn connections_max(&self, descriptors: usize) -> usize {
         let room = descriptors
@@ -90,6 +125,11 @@ impl Config {
             0 => room,
             wanted => wanted.min(room),
         }
+    }
+
+    /// Where accounts are kept: `sqlite:PATH` or `postgres://...`. There may be a password in it.
+    pub fn database(&self) -> Secret {
+        database::resolved(&self.db_url, &self.data)
     }
 
     /// The settings of the connection layer; `seed` is for its hash tables.
@@ -120,11 +160,22 @@ impl Config {
                 skip_rate: self.skip.rate(),
                 widen_after_ms: self.widen_after_ms,
                 rematch_after_ms: self.rematch_after_ms,
+                video: Video {
+                    require_account: self.video_require_account,
+                    relay_only: self.video_relay_only,
+                    ice_servers: self.ice_servers.clone(),
+                    turn_secret: self.turn_secret.clone(),
+                    turn_ttl_s: self.turn_ttl_s,
+                },
             },
             rooms: service::rooms::Settings {
                 message_rate: self.message.rate(),
                 create_on_join: self.rooms_create_on_join,
                 ..service::rooms::Settings::default()
+            },
+            accounts: service::account::Settings {
+                message_rate: self.message.rate(),
+                ..service::account::Settings::default()
             },
         }
     }

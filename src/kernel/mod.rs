@@ -18,5 +18,6 @@ pub mod recent;
 pub mod record;
 pub mod secret;
 pub mod stats;
+pub mod throttle;
 pub mod time;
 pub mod wheel;

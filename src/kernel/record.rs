@@ -77,7 +77,7 @@ impl Room {
 pub struct ListedRoom {
     /// The room.
     pub room: Room,
-    /// Messages of the partner that they have not read.
+    /// Messages of the partner that they have not read, counted up to [`crate::limits::UNREAD_MAX`].
     pub unread: u32,
     /// When the last message was sent, if there is one.
     pub last_ms: Option<u64>,

@@ -4,25 +4,38 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password, or a key.
-#[derive(Clone, PartialEq, Eq)]
+/// A password, or a key, or nothing. Its `Debug` form is the same for all.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps `text`.
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
+    /// What stands for a secret wherever one could be seen.
+    pub const REDACTED: &str = "(redacted)";
+
+    /// Takes a secret; an empty one is none.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
     }
 
-    /// The text, for whom it is meant.
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The secret itself, for whoever computes with it.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// What may be shown instead: whether there is one.
+    pub fn redacted(&self) -> &'static str {
+        if self.is_empty() { "" } else { Self::REDACTED }
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
+        f.write_str(Self::REDACTED)
     }
 }
 
@@ -31,9 +44,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debugging_shows_nothing_of_it() {
-        let secret = Secret::new("correct horse".to_owned());
-        assert_eq!(format!("{secret:?}"), "Secret(..)");
-        assert_eq!(secret.expose(), "correct horse");
+    fn a_secret_does_not_show() {
+        let secret = Secret::new("hunter2hunter2hunter2");
+        assert!(!format!("{secret:?} {}", secret.redacted()).contains("hunter"));
+        assert_eq!(secret.expose(), "hunter2hunter2hunter2");
+        assert_eq!(Secret::default().redacted(), "");
     }
 }

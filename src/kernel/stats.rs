@@ -42,6 +42,10 @@ labelled! {
         TooSlow = "too_slow",
         /// No answer to a ping (4012).
         NoPong = "no_pong",
+        /// The private room has ended (1000).
+        RoomEnded = "room_ended",
+        /// The token that opened it has expired (4500).
+        TokenExpired = "token_expired",
         /// The server is going away (1012).
         Drain = "drain",
         /// A fault of ours (1011).
@@ -150,6 +154,18 @@ pub struct Stats {
     pub direct_messages: u64,
     /// Pairs made.
     pub pairs_made: u64,
+    /// Accounts made.
+    pub registrations: u64,
+    /// People who logged in.
+    pub logins: u64,
+    /// Logins with a wrong password or an unknown name.
+    pub logins_failed: u64,
+    /// Private rooms opened.
+    pub private_rooms: u64,
+    /// Messages kept in private rooms.
+    pub private_messages: u64,
+    /// Questions to other threads that were not answered in time.
+    pub asks_overdue: u64,
     /// Times that accepting had to rest for want of descriptors.
     pub accept_rests: u64,
     /// Turns in which a handler panicked; anything but 0 is our bug.
@@ -158,6 +174,12 @@ pub struct Stats {
     pub match_wait_ms: Histogram<10>,
     /// How long turns took, in microseconds.
     pub turn_us: Histogram<10>,
+    /// How long the longest turn took, in microseconds.
+    pub longest_turn_us: u64,
+    /// Turns that took over [`limits::TURN_US`](crate::limits::TURN_US) of the processor's time.
+    pub busy_turns: u64,
+    /// The most of the processor's time that such a turn took, in microseconds.
+    pub busiest_turn_us: u64,
     closes: [u64; CloseCause::ALL.len()],
     refusals: [u64; Refused::ALL.len()],
 }
@@ -178,12 +200,21 @@ impl Default for Stats {
             room_deliveries: 0,
             direct_messages: 0,
             pairs_made: 0,
+            registrations: 0,
+            logins: 0,
+            logins_failed: 0,
+            private_rooms: 0,
+            private_messages: 0,
+            asks_overdue: 0,
             accept_rests: 0,
             panics: 0,
             match_wait_ms: Histogram::new([
                 1, 10, 100, 500, 1_000, 3_000, 8_000, 30_000, 120_000, 600_000,
             ]),
             turn_us: Histogram::new([10, 25, 50, 100, 250, 500, 1_000, 5_000, 10_000, 50_000]),
+            longest_turn_us: 0,
+            busy_turns: 0,
+            busiest_turn_us: 0,
             closes: [0; CloseCause::ALL.len()],
             refusals: [0; Refused::ALL.len()],
         }

@@ -19,7 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use slab::Slab;
 
-use super::clock::Clock;
+use super::clock::{Clock, Stopwatch};
 use super::listener::Bind;
 use super::mailbox::{Handle, Letter, Mailbox};
 use super::socket::Socket;
@@ -32,7 +32,6 @@ use crate::kernel::stats::Stats;
 use crate::kernel::time::Now;
 use crate::limits;
 
-const EVENTS_PER_POLL: usize = 1024;
 // Generation 0 is never a connection's, so these words are free.
 const SIGNALS: Token = Token(0);
 const MAILBOX: Token = Token(1);
@@ -86,6 +85,7 @@ pub struct Reactor<A: Application> {
     pub(super) out: Outbox,
     pub(super) stats: Stats,
     pub(super) clock: Clock,
+    stopwatch: Stopwatch,
     /// The one receive buffer.
     pub(super) inbox: Box<[u8]>,
     /// Sockets to read from in the next turn whatever the poller says.
@@ -151,6 +151,7 @@ impl<A: Application> Reactor<A> {
             out: Outbox::default(),
             stats: Stats::default(),
             clock: Clock::start(),
+            stopwatch: Stopwatch::default(),
             inbox: vec![0; limits::READ_BYTES].into_boxed_slice(),
             ready: Vec::new(),
             dead: Vec::new(),
@@ -185,7 +186,7 @@ impl<A: Application> Reactor<A> {
 
     /// Turns until told to stop and everybody has been seen off. Fails only if polling does.
     pub fn run(&mut self) -> io::Result<()> {
-        let mut events = Events::with_capacity(EVENTS_PER_POLL);
+        let mut events = Events::with_capacity(limits::EVENTS_PER_TURN);
         while !self.stopped {
             let timeout = self.timeout();
             self.stats.polls += 1;
@@ -195,14 +196,27 @@ impl<A: Application> Reactor<A> {
                 Err(error) => return Err(error),
             }
             let now = self.clock.now();
+            self.stopwatch.start(now);
             self.turn(&events, now);
-            let took_us = self.clock.micros() - now.micros;
-            self.stats.turn_us.record(took_us);
-            if took_us > SLOW_TURN_US {
-                log::warn!("a turn took {} ms", took_us / 1_000);
-            }
+            self.time_turn(now);
         }
         Ok(())
+    }
+
+    fn time_turn(&mut self, began: Now) {
+        let took_us = self.clock.micros() - began.micros;
+        self.stats.turn_us.record(took_us);
+        self.stats.longest_turn_us = self.stats.longest_turn_us.max(took_us);
+        if took_us <= limits::TURN_US {
+            return;
+        }
+        let busy_us = self.stopwatch.busy_us();
+        self.stats.busiest_turn_us = self.stats.busiest_turn_us.max(busy_us);
+        self.stats.busy_turns += u64::from(busy_us > limits::TURN_US);
+        if took_us > SLOW_TURN_US {
+            let (took_ms, busy_ms) = (took_us / 1_000, busy_us / 1_000);
+            log::warn!("a turn took {took_ms} ms, {busy_ms} ms of it on the processor");
+        }
     }
 
     fn turn(&mut self, events: &Events, now: Now) {

@@ -19,9 +19,12 @@ pub fn health() -> Response {
 }
 
 /// `/readyz`: whether new people should be sent here.
-pub fn readiness(draining: bool) -> Response {
+pub fn readiness(draining: bool, is_store_up: bool) -> Response {
     if draining {
         Response::error(Status::UNAVAILABLE, "draining").with_retry_after_ms(5_000)
+    } else if !is_store_up {
+        Response::error(Status::UNAVAILABLE, "the store is not available")
+            .with_retry_after_ms(1_000)
     } else {
         Response::json(Status::OK, &br#"{"status":"ok"}"#[..])
     }
@@ -44,6 +47,14 @@ pub struct Gauges {
     pub rooms: usize,
     /// Members of all rooms together.
     pub room_members: usize,
+    /// People with accounts who hear notifications.
+    pub members_online: usize,
+    /// People who wait in the pool.
+    pub pool: usize,
+    /// Questions to other threads that are not answered yet.
+    pub asks: usize,
+    /// Whether the store answers.
+    pub is_store_up: bool,
 }
 
 /// `/metrics`: everything there is to count, in the OpenMetrics text format.
@@ -113,9 +124,41 @@ impl Snapshot {
                 "Members of all rooms together",
                 gauges.room_members,
             ),
+            (
+                "members_online",
+                "People with accounts who hear notifications",
+                gauges.members_online,
+            ),
+            ("pool", "People who wait in the pool", gauges.pool),
+            (
+                "asks",
+                "Questions to other threads that are not answered yet",
+                gauges.asks,
+            ),
+            (
+                "store_up",
+                "Whether the store answers",
+                usize::from(gauges.is_store_up),
+            ),
         ] {
             let gauge = ConstGauge::new(value as u64);
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+        }
+        for (name, help, us) in [
+            (
+                "longest_turn",
+                "How long the longest turn took",
+                self.stats.longest_turn_us,
+            ),
+            (
+                "busiest_turn",
+                "The most of the processor's time that a turn of over 5 ms took",
+                self.stats.busiest_turn_us,
+            ),
+        ] {
+            let gauge = ConstGauge::new(us as f64 / 1e6);
+            let unit = Some(&Unit::Seconds);
+            gauge.encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)?;
         }
         let searching = |census: &Census| census.searching;
         let help = "People who wait for a partner";
@@ -160,12 +203,35 @@ impl Snapshot {
                 stats.direct_messages,
             ),
             ("pairs_made", "Pairs made", stats.pairs_made),
+            ("registrations", "Accounts made", stats.registrations),
+            ("logins", "People who logged in", stats.logins),
+            (
+                "logins_failed",
+                "Logins with a wrong password or an unknown name",
+                stats.logins_failed,
+            ),
+            ("private_rooms", "Private rooms opened", stats.private_rooms),
+            (
+                "private_messages",
+                "Messages kept in private rooms",
+                stats.private_messages,
+            ),
+            (
+                "asks_overdue",
+                "Questions to other threads that were not answered in time",
+                stats.asks_overdue,
+            ),
             (
                 "accept_rests",
                 "Times that accepting rested for want of descriptors",
                 stats.accept_rests,
             ),
             ("panics", "Handlers that panicked", stats.panics),
+            (
+                "busy_turns",
+                "Turns that took over 5 ms of the processor's time",
+                stats.busy_turns,
+            ),
         ] {
             let counter = ConstCounter::new(value);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;

@@ -1,7 +1,7 @@
 //! The body of an HTTP/1.1 request: a number of bytes, or chunks (RFC 9112 section 7.1).
 
-use super::head::Framing;
-use super::response::Status;
+use super::head::{Framing, Head};
+use super::response::{Response, Status};
 
 /// The longest line that introduces a chunk: its size in hexadecimal and what may follow that.
 const CHUNK_LINE_BYTES_MAX: usize = 256;
@@ -154,6 +154,21 @@ fn chunk_size(line: &[u8]) -> Result<usize, Status> {
         let value = (*digit as char).to_digit(16).ok_or(Status::BAD_REQUEST)?;
         Ok(size * 16 + value as usize)
     })
+}
+
+/// The text of a body, which is JSON unless it claims to be something else. The error is the answer to one that is not.
+pub fn json<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<&'a str, Response> {
+    let claimed = head.fields("content-type").next();
+    let is_json = claimed.is_none_or(|claimed| {
+        let kind = claimed.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+    });
+    if !is_json {
+        let message = "the body must be application/json";
+        return Err(Response::error(Status::UNSUPPORTED_TYPE, message));
+    }
+    std::str::from_utf8(body)
+        .map_err(|_| Response::error(Status::BAD_REQUEST, "the body must be UTF-8"))
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ impl Status {
     pub const INTERNAL: Self = Self(500, "Internal Server Error");
     pub const NOT_IMPLEMENTED: Self = Self(501, "Not Implemented");
     pub const UNAVAILABLE: Self = Self(503, "Service Unavailable");
+    pub const STORAGE_FULL: Self = Self(507, "Insufficient Storage");
     pub const VERSION_NOT_SUPPORTED: Self = Self(505, "HTTP Version Not Supported");
 }
 

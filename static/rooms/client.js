@@ -13,7 +13,7 @@ const RENAME_MS = 600;
 
 /**
  * Dispatches what the server says under its type; besides
- *   `joined`, `left`, `refused`   { room }, with the refusal: what became of `join` and `leave`
+ *   `joined`, `refused`   { room }, with the refusal: what became of `join` and `leave`
  *   `failed`    { cid, code, message }: what was said will not be delivered
  *   `trouble`   { kind: 'taken' | 'closed' | 'flooded' }: why there is no connection
  */
@@ -27,6 +27,7 @@ export class Client extends EventTarget {
   #holdTimer = 0;
   #isGreeted = false;
   #usedToken = '';
+  #renameTimer = 0;
   /** How much history came with the present joining, and its ids. */
   #history = null;
 
@@ -42,11 +43,13 @@ export class Client extends EventTarget {
   }
 
   connect() {
-    this.line.connect();
+    if (!this.#renameTimer) this.line.connect();
   }
 
   /** Leaves for good, and takes nothing along. */
   close() {
+    clearTimeout(this.#renameTimer);
+    this.#renameTimer = 0;
     this.#outbox.clear();
     this.line.close();
   }
@@ -78,7 +81,11 @@ export class Client extends EventTarget {
   /** Comes again under the name that the identity has now. */
   rename() {
     this.line.close();
-    setTimeout(() => this.connect(), RENAME_MS);
+    clearTimeout(this.#renameTimer);
+    this.#renameTimer = setTimeout(() => {
+      this.#renameTimer = 0;
+      this.connect();
+    }, RENAME_MS);
   }
 
   #lost({ code, wasOpen }) {
@@ -128,7 +135,7 @@ export class Client extends EventTarget {
     const history = this.#history;
     this.#history = null;
     if (refusal) return void this.#emit('refused', { room, type, code: refusal.code, message: refusal.message });
-    if (type === 'leave_room') return void this.#emit('left', { room });
+    if (type === 'leave_room') return;
     this.#in.add(room);
     this.#settle(room, history);
     this.#emit('joined', { room });

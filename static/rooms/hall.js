@@ -6,11 +6,17 @@ import { Thread } from './thread.js';
 const POLL_MS = 10_000;
 const SOON_MS = 250;
 const PAGE = 50;
+/** A list of so many people may have been cut. */
+const LIST_CUT = 1_000;
 
 export class Room {
   thread = new Thread();
   /** id -> name, once they are known. */
   members = null;
+  /** Whether `members` are only some of them. */
+  isCut = false;
+  /** Changes with `members`. */
+  version = 0;
   isJoined = false;
   hasOlder = true;
   #older = null;
@@ -133,9 +139,11 @@ export class Hall extends EventTarget {
     this.#meanwhile.set(room.id, heard);
     try {
       const users = await api.users(room.id);
+      room.version += 1;
       room.members = new Map(users.map(({ id, username }) => [id, username]));
       for (const { id, name, by } of heard) this.#seat(room, id, name, by);
-      room.count = room.members.size;
+      room.isCut = users.length >= LIST_CUT && users.length < room.count;
+      if (!room.isCut) room.count = room.members.size;
     } catch {
       // The number is known from the list, and the names come with what is said.
     }
@@ -159,7 +167,7 @@ export class Hall extends EventTarget {
     this.#meanwhile.get(id)?.push({ id: sender_id, name: sender, by });
     const known = room.members?.has(sender_id);
     this.#seat(room, sender_id, sender, by);
-    if (room.members) room.count = room.members.size;
+    if (room.members && !room.isCut) room.count = room.members.size;
     else if (!isMe) room.count = Math.max(0, room.count + by);
     if (isMe && by > 0) this.#noteJoined(room);
     if (isMe && by < 0) this.#forget(id);
@@ -171,6 +179,7 @@ export class Hall extends EventTarget {
   }
 
   #seat(room, id, name, by) {
+    room.version += 1;
     if (by > 0) room.members?.set(id, name);
     else room.members?.delete(id);
   }
@@ -194,14 +203,15 @@ export class Hall extends EventTarget {
   #refused({ room, code }) {
     if (code === 'room_not_found') {
       this.#client.drop(room);
-      this.rooms.delete(room);
+      const { thread } = this.room(room);
+      if (thread.entries.length) thread.note('This room is not there any more.');
     }
     if (code === 'room_not_found' || code === 'too_many_rooms' || code === 'bad_field') this.#forget(room);
   }
 
   #forget(id) {
     const room = this.rooms.get(id);
-    if (room) Object.assign(room, { isJoined: false, members: null });
+    if (room) Object.assign(room, { isJoined: false, members: null, version: room.version + 1 });
     const { [id]: _, ...read } = this.#identity.read;
     this.#identity.read = read;
     this.#identity.joined = this.#identity.joined.filter((other) => other.id !== id);

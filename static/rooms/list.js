@@ -22,11 +22,12 @@ export class List {
   #error = make('p', { className: 'hint', id: 'room-name-error', role: 'alert' });
   #letters = make('a', { className: 'line to-letters', href: '#/rooms/@' }, make('span', { className: 'line-name', textContent: 'Private' }), badge(0));
   #me = make('bdi');
+  #pen = iconButton('pen', 'Change your name');
 
   /** `rename` is called when another name is wanted. */
   constructor(hall, { rename }) {
     this.#hall = hall;
-    const pen = iconButton('pen', 'Change your name');
+    const pen = this.#pen;
     pen.addEventListener('click', rename);
     const create = make('form', { className: 'create', noValidate: true },
       make('label', { htmlFor: 'room-name', textContent: 'Make a room' }),
@@ -46,6 +47,10 @@ export class List {
         make('div', { className: 'others' }, make('h3', { textContent: 'More rooms' }), this.#others),
         this.#state),
       this.#letters, create);
+  }
+
+  focus() {
+    this.#pen.focus({ preventScroll: true });
   }
 
   /** Draws it anew: `open` is the room that is seen, `letters` how many letters are unread. */

@@ -79,8 +79,9 @@ export class Place {
   }
 
   #retry({ cid, text }) {
-    const { id, thread } = this.room;
+    const { id, thread, isJoined } = this.room;
     thread.mark(cid, 'sending');
+    if (!isJoined) this.#hall.join(id);
     this.#client.say({ room: id }, text, thread.newest?.id, cid);
     this.composer.focus();
   }

@@ -20,7 +20,7 @@ const identity = new Identity();
 const client = new Client(identity);
 const hall = new Hall(client, identity);
 const letters = new Letters(client, identity);
-const gate = new Gate({ named, cancel: () => show() });
+const gate = new Gate({ named, cancel: stay });
 const list = new List(hall, { rename: () => ask() });
 const place = new Place(hall, client, { leave });
 const side = new Side(client, letters, identity);
@@ -104,19 +104,33 @@ function ask() {
   gate.ask(identity.name);
 }
 
+/** The name stays as it was. */
+function stay() {
+  show();
+  list.focus();
+}
+
 function named(name) {
   allowSound();
   const isOther = identity.name && identity.name !== name;
   identity.name = name;
   if (isOther) client.rename();
   screen.enter(at.rest);
-  if (at.view === 'list') find('.lines a', list.element)?.focus({ preventScroll: true });
+  if (at.view === 'list') (find('.lines a', list.element) ?? find('#main')).focus({ preventScroll: true });
 }
 
 function leave(room) {
   hall.leave(room.id);
   place.open(null);
   router.go('/rooms');
+}
+
+/** The room that is open is one's own no more. */
+function goOut() {
+  const isNamed = at.room === place.room.id;
+  place.open(null);
+  if (isShown && isNamed) router.replace('/rooms');
+  drawSoon();
 }
 
 /** Everything is drawn at most once for each frame. */
@@ -171,7 +185,6 @@ client.addEventListener('text', ({ detail }) => {
   place.typists.stop(room, sender_id);
   if (sender_id !== identity.id && client.isIn(room)) notify({ isQuiet: true });
 });
-client.addEventListener('leave', ({ detail }) => place.typists.stop(detail.room, detail.sender_id));
 client.addEventListener('typing', ({ detail }) => {
   const { room, sender, sender_id, active } = detail;
   if (sender_id === identity.id) return;
@@ -183,15 +196,17 @@ client.addEventListener('failed', ({ detail }) => {
   for (const { thread } of hall.rooms.values()) thread.mark(detail.cid, 'failed');
   alert.say(`Not delivered: ${detail.message}`);
 });
-client.addEventListener('refused', ({ detail: { room, code, message, type } }) => {
+client.addEventListener('refused', ({ detail: { room: id, code, message, type } }) => {
   if (type === 'leave_room') return;
-  alert.say(code === 'room_not_found' ? 'That room is not there any more.' : message);
-  if (place.room?.id !== room) return;
-  place.open(null);
-  if (isShown) router.replace('/rooms');
+  const room = hall.room(id);
+  alert.say(code === 'room_not_found' ? `The room “${room.name}” is not there any more.` : message);
+  // What was said, and could not be said, can still be read.
+  if (place.room === room && !room.thread.entries.length) goOut();
+  drawSoon();
 });
-client.addEventListener('left', ({ detail }) => {
-  if (place.room?.id === detail.room) drawSoon();
+client.addEventListener('leave', ({ detail: { room, sender_id } }) => {
+  place.typists.stop(room, sender_id);
+  if (sender_id === identity.id && place.room?.id === room) goOut();
 });
 client.addEventListener('joined', () => draw());
 client.addEventListener('trouble', ({ detail: { kind } }) => {

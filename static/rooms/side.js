@@ -8,6 +8,10 @@ import { addressOf } from './list.js';
 import { Typists } from './typists.js';
 import { View } from './view.js';
 
+/** More names than these nobody reads. */
+const PEOPLE_MAX = 500;
+const collator = new Intl.Collator();
+
 export const addressOfPerson = (id) => `/rooms/@${encodeURIComponent(id)}`;
 
 export class Side {
@@ -26,6 +30,7 @@ export class Side {
   #talk = sheet('letter', 'Private conversation');
   #view;
   #items = new Map();
+  #version = '';
   conversation = null;
 
   /** `me` tells who this is. */
@@ -90,10 +95,23 @@ export class Side {
     const { list } = this.#letters;
     arrange(this.#lines, list.map((conversation) => this.#line(conversation)));
     this.#noLetters.hidden = list.length > 0;
-    const people = [...(room?.members ?? [])].sort(([a, one], [b, two]) => (b === this.#me.id) - (a === this.#me.id) || one.localeCompare(two));
-    this.#people.setAttribute('aria-label', room ? `People in ${room.name}` : 'People');
-    arrange(this.#people, people.map(([id, name]) => this.#person(id, name)));
+    const label = room ? `People in ${room.name}` : 'People';
+    if (this.#people.getAttribute('aria-label') !== label) this.#people.setAttribute('aria-label', label);
     this.#noPeople.hidden = Boolean(room);
+    const version = room ? `${room.id} ${room.version}` : '';
+    if (version !== this.#version) this.#showPeople(room?.members ?? new Map());
+    this.#version = version;
+  }
+
+  #showPeople(members) {
+    const me = this.#me.id;
+    const people = [...members].sort(([a, one], [b, two]) => (b === me) - (a === me) || collator.compare(one, two));
+    const items = people.slice(0, PEOPLE_MAX).map(([id, name]) => this.#person(id, name));
+    if (people.length > PEOPLE_MAX) items.push(make('li', { className: 'help', textContent: `and ${people.length - PEOPLE_MAX} more` }));
+    arrange(this.#people, items);
+    for (const key of this.#items.keys()) {
+      if (key.startsWith('person ') && !this.#people.contains(this.#items.get(key))) this.#items.delete(key);
+    }
   }
 
   #person(id, name) {

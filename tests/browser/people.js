@@ -1,7 +1,9 @@
 // People: each has a browser context of their own; a server runs for each worker.
 
 import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test as base, expect } from '@playwright/test';
 
@@ -18,12 +20,13 @@ const FLAGS = {
   'rematch-after-ms': 0,
 };
 
-/** Starts the server, with other flags than usual; resolves to { url, stop }. */
+/** Starts the server in a directory of its own, with other flags than usual; resolves to { url, stop }. */
 export async function serve(others = {}) {
   const flags = Object.entries({ ...FLAGS, ...others }).flatMap(([name, value]) => [`--${name}`, String(value)]);
   // The server reads PASSERBY_* as its configuration, and PASSERBY_BIN is none of it.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PASSERBY_')));
-  const child = spawn(binary, flags, { cwd: tmpdir(), env });
+  const directory = await mkdtemp(join(tmpdir(), 'passerby-'));
+  const child = spawn(binary, flags, { cwd: directory, env });
   const url = await new Promise((resolve, reject) => {
     let said = '';
     child.stdout.on('data', (data) => {
@@ -34,11 +37,13 @@ export async function serve(others = {}) {
     child.on('error', reject);
     child.on('exit', (code) => reject(new Error(`the server ended with ${code}`)));
   });
-  const stop = () => new Promise((resolve) => {
+  const stop = async () => {
     child.removeAllListeners('exit');
-    child.on('exit', resolve);
+    const ended = new Promise((resolve) => child.on('exit', resolve));
     child.kill('SIGKILL');
-  });
+    await ended;
+    await rm(directory, { recursive: true, force: true });
+  };
   return { url, stop };
 }
 

@@ -41,6 +41,7 @@ impl Launched {
                     Manner::Lives => "cycle",
                     Manner::BareLives => "bare",
                     Manner::Chats | Manner::GuardedChats => "relay",
+                    Manner::Rooms => "fan",
                 };
                 command.args(["serve-floor", "--mode", mode]);
                 command
@@ -140,6 +141,8 @@ pub(super) enum Manner {
     Lives,
     /// The same without a match.
     BareLives,
+    /// One room.
+    Rooms,
 }
 
 /// Every limit that would stand in the way of so many clients on one machine.

@@ -10,12 +10,21 @@ use super::{
 };
 use crate::{
     outcome::Outcome,
-    scenario::{self, Burst, Churn, Connect, Flood, Idle, Open, Relay, Scenario},
+    scenario::{self, Burst, Churn, Connect, Flood, Idle, Open, Relay, Rooms, Scenario},
     session::Setting,
 };
 
 /// The usual number of pairs.
 const PAIRS: u32 = 100;
+/// Members of the usual room, and messages per second there.
+const MEMBERS: u32 = 1_000;
+const MEMBERS_RATE: f64 = 100.0;
+/// Members of a large room, and messages per second there.
+const CROWDED: u32 = 5_000;
+const CROWDED_RATE: f64 = 15.0;
+/// Members who stop reading in `stalled`, and the bytes of text that fill their buffers in time.
+const STALLED: u32 = 10;
+const STALLED_SIZE: u32 = 1_000;
 /// Bytes of text in a message.
 const SIZE: u32 = 32;
 /// The baseline holds fewer idle connections; its memory per connection needs no more.
@@ -38,12 +47,18 @@ pub(crate) enum Row {
     Open,
     /// 10 abusers beside 1,000 users
     Flood,
+    /// One room of 1,000 members; the floor copies to as many sockets
+    Fanout,
+    /// One room of 5,000 members: long turns, memory
+    Room,
+    /// One room of 1,000 members, 10 of whom stop reading
+    Stalled,
     /// Memory and processor time of idle connections
     Idle,
 }
 
 impl Row {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Lockstep,
         Self::Crowd,
         Self::Burst,
@@ -51,6 +66,9 @@ impl Row {
         Self::Connect,
         Self::Open,
         Self::Flood,
+        Self::Fanout,
+        Self::Room,
+        Self::Stalled,
         Self::Idle,
     ];
 
@@ -63,6 +81,9 @@ impl Row {
             Self::Connect => "connect",
             Self::Open => "open",
             Self::Flood => "flood",
+            Self::Fanout => "fanout",
+            Self::Room => "room",
+            Self::Stalled => "stalled",
             Self::Idle => "idle",
         }
     }
@@ -97,6 +118,26 @@ impl Row {
                 ("open_flooded_us", "users' p99, flooded, limits off", "us"),
                 ("open_ratio", "ratio, limits off", "x"),
             ],
+            Self::Fanout => &[
+                ("cpu_us", "CPU per delivery", "us"),
+                ("p99_us", "p99 latency", "us"),
+                ("rate", "deliveries", "/s"),
+            ],
+            Self::Room => &[
+                ("long_percent", "turns over 5 ms while people speak", "%"),
+                ("busy_turns", "turns over 5 ms of the processor's time", ""),
+                ("busiest_us", "the most processor time of those", "us"),
+                ("longest_us", "longest turn since the start", "us"),
+                ("bytes", "private memory per member", "B"),
+                ("cpu_us", "CPU per delivery", "us"),
+                ("p99_us", "p99 latency", "us"),
+            ],
+            Self::Stalled => &[
+                ("calm_us", "others' p99 before", "us"),
+                ("p99_us", "others' p99", "us"),
+                ("ratio", "p99 to before", "x"),
+                ("cpu_ratio", "CPU per delivery to before", "x"),
+            ],
             Self::Idle => &[
                 ("bytes", "private memory per connection", "B"),
                 ("rss_mb", "resident in all", "MB"),
@@ -110,13 +151,18 @@ impl Row {
         self != Self::Idle || round == 0
     }
 
-    /// The floor knows no "next".
+    /// The floor knows no "next", and the baseline no rooms.
     pub(super) fn concerns(self, contender: Contender) -> bool {
-        !(self == Self::Churn && contender == Contender::Floor)
+        match self {
+            Self::Churn => contender != Contender::Floor,
+            Self::Fanout => contender != Contender::Baseline,
+            Self::Room | Self::Stalled => contender == Contender::Passerby,
+            _ => true,
+        }
     }
 
     pub(super) fn builds_on_lockstep(self) -> bool {
-        matches!(self, Self::Burst | Self::Churn | Self::Open)
+        matches!(self, Self::Burst | Self::Churn | Self::Open | Self::Fanout)
     }
 }
 
@@ -130,6 +176,7 @@ pub(super) fn run(
     let manner = match row {
         Row::Connect => Manner::BareLives,
         Row::Flood => Manner::GuardedChats,
+        Row::Fanout => Manner::Rooms,
         _ => Manner::Chats,
     };
     let scenario = scenario_of(compare, row, contender, comparison)?;
@@ -208,6 +255,16 @@ fn scenario_of(
             abusers: 10,
             size: SIZE,
         }),
+        Row::Fanout => Scenario::Rooms(room(MEMBERS, MEMBERS_RATE)),
+        Row::Room => Scenario::Rooms(Rooms {
+            memory: true,
+            ..room(CROWDED, CROWDED_RATE)
+        }),
+        Row::Stalled => Scenario::Rooms(Rooms {
+            size: STALLED_SIZE,
+            stalled: STALLED,
+            ..room(MEMBERS, MEMBERS_RATE)
+        }),
         Row::Idle if contender == Contender::Passerby => Scenario::Idle(Idle {
             connections: compare.idle,
             hold: compare.hold,
@@ -224,6 +281,17 @@ fn scenario_of(
             paired: false,
         }),
     })
+}
+
+fn room(members: u32, rate: f64) -> Rooms {
+    Rooms {
+        members,
+        rooms: 1,
+        rate,
+        size: SIZE,
+        stalled: 0,
+        memory: false,
+    }
 }
 
 fn load(
@@ -259,7 +327,14 @@ fn note(row: Row, contender: Contender, outcome: &Outcome, comparison: &mut Comp
             "calm_us" => figure("p99_us_calm"),
             "flooded_us" => figure("p99_us_flooded"),
             "ratio" => figure("p99_ratio"),
-            "bytes" => figure("anon_bytes_per_connection"),
+            "cpu_ratio" => figure("cpu_ratio"),
+            "long_percent" => figure("turns_over_5_ms_percent"),
+            "busy_turns" => figure("busy_turns_since_start"),
+            "busiest_us" => figure("busiest_turn_us_since_start"),
+            "longest_us" => figure("longest_turn_us_since_start"),
+            "bytes" => {
+                figure("anon_bytes_per_connection").or_else(|| figure("anon_bytes_per_member"))
+            }
             "rss_mb" => figure("rss_mb_full"),
             "cpu_percent" => figure("idle_cpu_percent"),
             _ => continue,

@@ -29,7 +29,7 @@ pub(crate) struct Verdict {
 
 use Contender::{Baseline, Floor, Passerby};
 
-const TARGETS: [Target; 14] = [
+const TARGETS: [Target; 20] = [
     ratio(
         "CPU per message in lockstep, to the floor",
         Row::Lockstep,
@@ -131,6 +131,50 @@ const TARGETS: [Target; 14] = [
             "the same with message and frame limits off",
             Row::Flood,
             "open_ratio",
+            0.0,
+            "x",
+        )
+    },
+    ratio(
+        "CPU per delivery to 1,000, to the floor's lockstep",
+        Row::Fanout,
+        "cpu_us",
+        Row::Lockstep,
+        Floor,
+        0.9,
+    ),
+    Target {
+        most: None,
+        ..ratio(
+            "the same, to the floor's copies to as many",
+            Row::Fanout,
+            "cpu_us",
+            Row::Fanout,
+            Floor,
+            0.0,
+        )
+    },
+    value(
+        "turns over 5 ms of CPU with 5,000 members",
+        Row::Room,
+        "busy_turns",
+        0.0,
+        "",
+    ),
+    value("private memory per member", Row::Room, "bytes", 64.0, "B"),
+    value(
+        "CPU per delivery beside 10 stalled, to calm",
+        Row::Stalled,
+        "cpu_ratio",
+        1.15,
+        "x",
+    ),
+    Target {
+        most: None,
+        ..value(
+            "others' p99 beside 10 stalled, to calm",
+            Row::Stalled,
+            "ratio",
             0.0,
             "x",
         )

@@ -28,6 +28,9 @@ const EVENTS_MAX: usize = 1024;
 /// Unsent bytes a client may pile up before it counts as broken.
 const BACKLOG_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// What the kernel still takes in for a client that has stalled.
+const STALLED_BYTES: usize = 4 * 1024;
+
 /// A client's number: its slot in the fleet.
 pub(crate) type Who = u32;
 
@@ -84,6 +87,8 @@ struct Client {
     excused: u32,
     /// A goodbye was sent: the end is wanted.
     leaving: bool,
+    /// Nothing is read any more.
+    stalled: bool,
     /// When the connection was begun.
     since_ns: u64,
 }
@@ -151,7 +156,8 @@ impl Fleet {
             } else if event.is_writable() && !self.clients[who as usize].backlog.is_empty() {
                 self.flush(who);
             }
-            if event.is_readable() && self.is_same(who, generation) {
+            let is_stalled = self.clients[who as usize].stalled;
+            if event.is_readable() && !is_stalled && self.is_same(who, generation) {
                 self.read(who, play, event.is_read_closed());
             }
         }
@@ -232,6 +238,16 @@ impl Fleet {
                 client.backlog.clear();
                 self.fault("backlog: the server stopped reading");
             }
+        }
+    }
+
+    /// From now on the client reads nothing; what the server makes of that is not noticed.
+    pub(crate) fn stall(&mut self, who: Who) {
+        let client = &mut self.clients[who as usize];
+        client.stalled = true;
+        if let Some(stream) = &client.stream {
+            // Only how soon the server notices depends on it.
+            let _ = socket2::SockRef::from(stream).set_recv_buffer_size(STALLED_BYTES);
         }
     }
 
@@ -398,6 +414,7 @@ impl Client {
             torn: false,
             excused: 0,
             leaving: false,
+            stalled: false,
             since_ns: 0,
         }
     }

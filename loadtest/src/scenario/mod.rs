@@ -88,8 +88,8 @@ impl Scenario {
                 format!("{} clients, pace {}, seed {}", o.clients, o.pace, o.seed)
             }
             Self::Rooms(o) => format!(
-                "{} members in {} rooms, {} messages/s due, {} bytes",
-                o.members, o.rooms, o.rate, o.size
+                "{} members in {} rooms, {} messages/s due, {} bytes, {} stalled",
+                o.members, o.rooms, o.rate, o.size, o.stalled
             ),
             Self::Flood(o) => format!("{} normal clients, {} abusers", o.normals, o.abusers),
         }

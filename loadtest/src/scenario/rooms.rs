@@ -3,7 +3,10 @@
 //! Messages arrive at a fixed rate, from the members in turn, and every member of the room hears each. A room keeps
 //! one order for everybody, so the harness keeps the send times in a list per room and counts what each member heard.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 
@@ -11,6 +14,7 @@ use super::clients;
 use crate::{
     fleet::{Fleet, Play, Who, speech},
     meter::Meter,
+    metrics::Metrics,
     outcome::Outcome,
     session::{Measured, Session, Setting},
 };
@@ -19,8 +23,9 @@ use crate::{
 const PATH: &str = "/api/ws?user_id=member{n}&username=member{n}";
 /// Time for the server to finish what connecting or joining began.
 const SETTLE: Duration = Duration::from_millis(500);
-/// Joins told in rooms before the next members join, and how long that may take.
+/// Joins told in rooms before the next members join, how often, and how long that may take.
 const JOINS_AT_ONCE: usize = 50;
+const JOINS_PAUSE: Duration = Duration::from_millis(5);
 const JOIN_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Options of `rooms`.
@@ -38,6 +43,12 @@ pub(crate) struct Rooms {
     /// Bytes of text in a message
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=2000))]
     pub(crate) size: u32,
+    /// Members who stop reading after a calm phase without them
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) stalled: u32,
+    /// Have half of the members join first, and measure the memory that the others add
+    #[arg(long)]
+    pub(crate) memory: bool,
 }
 
 impl Rooms {
@@ -50,33 +61,82 @@ impl Rooms {
         let mut crowd = Crowd::new(self);
         session.gather(&mut crowd, self.members, |_| true)?;
         session.idle_through(&mut crowd, SETTLE)?;
-        let connected = session.read_server();
-        crowd.joins_now = true;
-        let mut waited = Duration::ZERO;
-        while crowd.joined < self.members as usize {
-            session.idle_through(&mut crowd, Duration::from_millis(10))?;
-            waited += Duration::from_millis(10);
-            if waited > JOIN_PATIENCE {
-                return Err(io::Error::other("not everybody could join"));
-            }
-        }
-        session.idle_through(&mut crowd, SETTLE)?;
-        let joined = session.read_server();
+        // Those who join first fill the pools that everybody shares; the others add what is their own.
+        let first = self.members / if self.memory { 2 } else { 1 };
+        crowd.join(first as usize, &mut session)?;
+        let outside = session.read_server();
+        crowd.join(self.members as usize, &mut session)?;
+        let inside = session.read_server();
+        let before = Metrics::read(setting.target);
         crowd.began_ns = Some(session.fleet.elapsed_ns());
         let window = session.measure(&mut crowd)?;
+        let mut outcome = session.sum_up(window, &crowd.meter, "deliveries");
+        if self.stalled > 0 {
+            let calm = outcome;
+            crowd.stall(self.stalled, &mut session.fleet);
+            let window = session.measure(&mut crowd)?;
+            outcome = session.sum_up(window, &crowd.meter, "deliveries");
+            outcome.compare_with_calm(calm);
+            note_stalled(&mut outcome, Metrics::read(setting.target));
+        }
         if crowd.meter.count() == 0 {
             session.fleet.fault("nothing was heard");
         }
-        let mut outcome = session.sum_up(window, &crowd.meter, "deliveries");
+        outcome.errors = session.fleet.errors().clone();
         outcome.figures.insert("rate_due_per_s", self.rate);
-        if let Some((connected, joined)) = connected.zip(joined) {
-            let grown = joined.anon_kb as f64 - connected.anon_kb as f64;
-            outcome.figures.insert(
-                "anon_bytes_per_member",
-                grown * 1024.0 / f64::from(self.members),
-            );
+        if self.memory
+            && let Some((outside, inside)) = outside.zip(inside)
+        {
+            let grown = inside.anon_kb as f64 - outside.anon_kb as f64;
+            let each = grown * 1024.0 / f64::from(self.members - first);
+            outcome.figures.insert("anon_bytes_per_member", each);
+        }
+        if let Some((before, after)) = before.zip(Metrics::read(setting.target)) {
+            turns(&mut outcome, &before, &after);
         }
         Ok(outcome)
+    }
+}
+
+/// Notes how long the server's turns took: those over 5 ms while people spoke, and the worst since its start.
+fn turns(outcome: &mut Outcome, before: &Metrics, after: &Metrics) {
+    let all = after.since(before, "passerby_turn_seconds_count");
+    let short = after.since(before, "passerby_turn_seconds_bucket{le=\"0.005\"}");
+    let us = |name: &str| after.value(name).map(|seconds| seconds * 1e6);
+    let long = all.zip(short).map(|(all, short)| all - short);
+    let share = all.zip(long).map(|(all, long)| long / all * 100.0);
+    for (name, value) in [
+        ("turns", all),
+        ("turns_over_5_ms", long),
+        ("turns_over_5_ms_percent", share),
+        (
+            "busy_turns_since_start",
+            after.value("passerby_busy_turns_total"),
+        ),
+        (
+            "longest_turn_us_since_start",
+            us("passerby_longest_turn_seconds"),
+        ),
+        (
+            "busiest_turn_us_since_start",
+            us("passerby_busiest_turn_seconds"),
+        ),
+    ] {
+        outcome.figures.extend(value.map(|value| (name, value)));
+    }
+}
+
+/// Notes what became of those who stopped reading.
+fn note_stalled(outcome: &mut Outcome, metrics: Option<Metrics>) {
+    let value = |name: &str| metrics.as_ref()?.value(name);
+    for (name, value) in [
+        ("queued_bytes", value("passerby_queued_bytes")),
+        (
+            "given_up",
+            value("passerby_closes_total{cause=\"too_slow\"}"),
+        ),
+    ] {
+        outcome.figures.extend(value.map(|value| (name, value)));
     }
 }
 
@@ -87,10 +147,8 @@ struct Crowd {
     joins: Vec<Vec<u8>>,
     messages: Vec<Vec<u8>>,
     members: Vec<Who>,
-    /// How many have been told to join, and how many have.
-    told: usize,
+    /// How many have joined.
     joined: usize,
-    joins_now: bool,
     /// Whether each client is in its room, and how much it heard there.
     heard: Vec<Option<usize>>,
     /// When what was said in each room was due.
@@ -119,9 +177,7 @@ impl Crowd {
                 .map(|room| speech::room_message(&name(room), options.size as usize))
                 .collect(),
             members: Vec::new(),
-            told: 0,
             joined: 0,
-            joins_now: false,
             heard: vec![None; options.members as usize],
             dues: vec![Vec::new(); options.rooms as usize],
             began_ns: None,
@@ -132,6 +188,32 @@ impl Crowd {
 
     fn room(&self, who: Who) -> usize {
         who as usize % self.rooms
+    }
+
+    /// Has members join, a few at a time, until so many have.
+    fn join(&mut self, upto: usize, session: &mut Session) -> io::Result<()> {
+        let mut told = self.joined;
+        let deadline = Instant::now() + JOIN_PATIENCE;
+        while self.joined < upto {
+            while told < upto.min(self.joined + JOINS_AT_ONCE) {
+                let who = self.members[told];
+                session.fleet.say(who, &self.joins[self.room(who)]);
+                told += 1;
+            }
+            session.idle_through(self, JOINS_PAUSE)?;
+            if Instant::now() > deadline {
+                return Err(io::Error::other("not everybody could join"));
+            }
+        }
+        session.idle_through(self, SETTLE)
+    }
+
+    /// Has the last `count` members stop reading; the others speak on.
+    fn stall(&mut self, count: u32, fleet: &mut Fleet) {
+        let rest = self.members.len().saturating_sub(count as usize).max(1);
+        for who in self.members.drain(rest..) {
+            fleet.stall(who);
+        }
     }
 }
 
@@ -162,14 +244,6 @@ impl Play for Crowd {
 
     fn due(&mut self, fleet: &mut Fleet) -> Duration {
         let Some(began) = self.began_ns else {
-            while self.joins_now
-                && self.told < self.members.len()
-                && self.told < self.joined + JOINS_AT_ONCE
-            {
-                let who = self.members[self.told];
-                fleet.say(who, &self.joins[self.room(who)]);
-                self.told += 1;
-            }
             return Duration::from_millis(5);
         };
         if self.rate <= 0.0 {
@@ -178,7 +252,8 @@ impl Play for Crowd {
         let due = began + (self.sent as f64 * 1e9 / self.rate) as u64;
         let now = fleet.elapsed_ns();
         if due > now {
-            return Duration::from_nanos(due - now);
+            // A sleeper would have to be woken by nearly every delivery, at the server's expense.
+            return Duration::ZERO;
         }
         let speaker = self.members[(self.sent % self.members.len() as u64) as usize];
         let room = self.room(speaker);

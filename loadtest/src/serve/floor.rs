@@ -31,6 +31,8 @@ pub(crate) enum Mode {
     Cycle,
     /// Upgrade and close at once
     Bare,
+    /// Upgrade, let everybody into one room, copy to all of them
+    Fan,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ enum Stage {
     Fresh,
     Upgraded,
     Paired(usize),
+    /// In the one room of [`Mode::Fan`].
+    Inside,
 }
 
 struct Conn {
@@ -54,6 +58,8 @@ struct Floor {
     /// Indexed by descriptor.
     conns: Vec<Option<Conn>>,
     waiting: Option<usize>,
+    /// Everybody in the room.
+    members: Vec<usize>,
     pairs: u64,
     upgrade: Vec<u8>,
 }
@@ -81,6 +87,7 @@ pub(crate) fn serve(listen: SocketAddr, mode: Mode) -> io::Result<()> {
         listener,
         conns: Vec::new(),
         waiting: None,
+        members: Vec::new(),
         pairs: 0,
         upgrade,
     };
@@ -172,7 +179,9 @@ impl Floor {
                     }
                     self.stage(at, Stage::Upgraded);
                 }
+                Stage::Upgraded if self.mode == Mode::Fan => self.enter(at),
                 Stage::Upgraded => self.pair(at),
+                Stage::Inside => self.fan_out(&buffer[..len]),
             }
             if len < buffer.len() {
                 return;
@@ -196,6 +205,23 @@ impl Floor {
             self.stage(one, Stage::Paired(peer));
             self.send(one, &joined);
         }
+    }
+
+    fn enter(&mut self, at: usize) {
+        const JOINED: &[u8] = br#"{"type":"join"}"#;
+        let mut frame = vec![0x81, JOINED.len() as u8];
+        frame.extend(JOINED);
+        self.stage(at, Stage::Inside);
+        self.members.push(at);
+        self.send(at, &frame);
+    }
+
+    fn fan_out(&mut self, bytes: &[u8]) {
+        let members = std::mem::take(&mut self.members);
+        for member in &members {
+            self.send(*member, bytes);
+        }
+        self.members = members;
     }
 
     fn stage(&mut self, at: usize, stage: Stage) {
@@ -254,6 +280,7 @@ impl Floor {
         if self.waiting == Some(at) {
             self.waiting = None;
         }
+        self.members.retain(|member| *member != at);
         if let (Stage::Paired(peer), Mode::Relay) = (conn.stage, self.mode) {
             self.conns[peer] = None;
         }

@@ -23,6 +23,19 @@ impl Rooms {
                 attached += 1;
             }
         }
+        for (index, socket) in self.sockets.iter().enumerate() {
+            let entries = self.waiting.iter().filter(|conn| **conn == socket.conn);
+            let late = socket.late.as_deref();
+            let is_queued = late.is_some_and(|late| late.queued);
+            let has_commands = late.is_some_and(|late| !late.commands.is_empty());
+            let is_paused = late.is_some_and(|late| late.paused);
+            let is_vacant = socket.conn.generation() == 0;
+            if (!is_vacant && entries.count() != usize::from(is_queued))
+                || (is_queued || is_paused) && !has_commands
+            {
+                return Err(format!("socket {index} waits wrongly: {late:?}"));
+            }
+        }
         let sockets = self.sockets.iter();
         let taken = sockets.filter(|socket| socket.conn.generation() != 0);
         if (attached, taken.count()) != (self.online, self.online) {

@@ -16,7 +16,10 @@ mod rest;
 mod room;
 mod round;
 mod speech;
+#[cfg(test)]
+mod tests;
 mod voice;
+mod waiting;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,7 +38,6 @@ use crate::kernel::stats::Refused;
 use crate::kernel::time::{Now, Stamp};
 use crate::limits;
 
-use command::Fault;
 use people::{People, PersonId};
 pub use presence::Knock;
 use room::{GENERAL, RoomId, Table};
@@ -50,7 +52,7 @@ pub struct Settings {
     pub move_rate: Rate,
     /// Whether joining a room that is not there makes it.
     pub create_on_join: bool,
-    /// Sockets that rooms write to in one turn.
+    /// Sockets that rooms write to in one turn, and as many again for what comes of joining and leaving.
     pub deliveries_per_turn: usize,
 }
 
@@ -77,6 +79,10 @@ pub struct Rooms {
     rounds: VecDeque<RoomId>,
     backlog_bytes: usize,
     history_bytes: usize,
+    /// What joining and leaving may still cost in this turn, in deliveries.
+    allowance: usize,
+    /// Sockets that wait for the next turn's, in the order in which they came.
+    waiting: VecDeque<ConnId>,
     /// What addresses have done by plain requests.
     addresses: HashMap<Subscriber, Bucket, FixedState>,
     random: StdRng,
@@ -102,8 +108,12 @@ struct Socket {
 struct Late {
     /// Rooms that the person joined by another socket, and up to which message this one knows nothing of them.
     unread: Vec<(RoomId, Uuid)>,
-    /// Commands that wait until the socket has read what it was sent.
+    /// Commands that wait until the socket has read what it was sent, or for its place in the next turn.
     commands: VecDeque<Box<str>>,
+    /// Whether it is in the line of those who wait for the next turn.
+    queued: bool,
+    /// Whether reading from it rests until then.
+    paused: bool,
 }
 
 const VACANT: Socket = Socket {
@@ -153,6 +163,7 @@ impl Rooms {
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         Self {
+            allowance: settings.deliveries_per_turn,
             settings,
             people: People::new(random.next_u64()),
             sockets: Vec::new(),
@@ -161,6 +172,7 @@ impl Rooms {
             rounds: VecDeque::new(),
             backlog_bytes: 0,
             history_bytes: 0,
+            waiting: VecDeque::new(),
             addresses: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             order: Order::default(),
             stamp: Stamp::default(),
@@ -202,21 +214,23 @@ impl Rooms {
             late.commands.push_back(text.into());
             return;
         }
-        self.obey(conn, text, turn);
+        let is_in_time = self.waiting.is_empty() && self.allowance > 0;
+        if !self.obey(conn, text, is_in_time, turn) {
+            self.put_off(conn, text.into(), turn);
+        }
     }
 
     /// What was queued for `conn` has gone out: what waited for that goes on.
     pub fn drained(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let person = self.sockets[conn.index()].person;
         self.deliver_letters(person, turn);
-        while !turn.out.is_high(conn) {
-            let late = self.sockets[conn.index()].late.as_mut();
-            let Some(command) = late.and_then(|late| late.commands.pop_front()) else {
-                break;
-            };
-            self.obey(conn, &command, turn);
+        let late = self.sockets[conn.index()].late.as_deref();
+        let has_commands = late.is_some_and(|late| !late.commands.is_empty());
+        if has_commands && !self.waiting.is_empty() {
+            self.line_up(conn, turn);
+        } else {
+            self.go_on(conn, turn);
         }
-        self.tidy(conn);
     }
 
     /// Says that the server is going away.
@@ -231,7 +245,9 @@ impl Rooms {
         if general.created_unix_ms == 0 {
             general.created_unix_ms = turn.now.unix_ms;
         }
+        self.admit_waiting(turn);
         self.go_round(turn);
+        self.allowance = self.settings.deliveries_per_turn;
         while let Some(room) = self.rooms.expire(turn.now.micros) {
             self.history_bytes -= room.history.bytes();
         }
@@ -240,15 +256,27 @@ impl Rooms {
 
     /// When [`Rooms::elapsed`] has something to do next, in monotonic microseconds.
     pub fn next_due(&self) -> Option<u64> {
-        if !self.rounds.is_empty() {
+        if !self.rounds.is_empty() || !self.waiting.is_empty() {
             return Some(0);
         }
         let dues = [self.rooms.next_due(), self.people.next_due()];
         dues.into_iter().flatten().min()
     }
 
-    fn obey(&mut self, conn: ConnId, text: &str, turn: &mut Turn<'_>) {
-        if let Err(fault) = self.follow(conn, text, turn) {
+    /// Does what `text` asks for, or says why not; `false` when it has to wait, as joining and leaving do unless
+    /// `may_move`.
+    fn obey(&mut self, conn: ConnId, text: &str, may_move: bool, turn: &mut Turn<'_>) -> bool {
+        use command::Command;
+        let person = self.sockets[conn.index()].person;
+        let done = match command::parse(text) {
+            Ok(Command::Join { .. } | Command::Leave(_)) if !may_move => return false,
+            Ok(Command::Say(saying)) => self.say(person, &saying, turn),
+            Ok(Command::Join { room, exclusive }) => self.join(conn, &room, exclusive, turn),
+            Ok(Command::Leave(room)) => self.leave(person, &room, turn),
+            Ok(Command::Typing { to, active }) => self.typing(person, &to, active, turn),
+            Err(fault) => Err(fault),
+        };
+        if let Err(fault) = done {
             turn.stats.refused(if fault.retry_ms.is_some() {
                 Refused::CommandRate
             } else {
@@ -256,21 +284,7 @@ impl Rooms {
             });
             voice::error(turn.out.lane(conn), &fault);
         }
-    }
-
-    fn follow<'t>(
-        &mut self,
-        conn: ConnId,
-        text: &'t str,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Fault<'t>> {
-        let person = self.sockets[conn.index()].person;
-        match command::parse(text)? {
-            command::Command::Say(saying) => self.say(person, &saying, turn),
-            command::Command::Join { room, exclusive } => self.join(conn, &room, exclusive, turn),
-            command::Command::Leave(room) => self.leave(person, &room, turn),
-            command::Command::Typing { to, active } => self.typing(person, &to, active, turn),
-        }
+        true
     }
 
     /// Writes a message into the scratch text.
@@ -305,10 +319,11 @@ impl Rooms {
     /// Gives the memory back that a socket only needed while it was behind.
     fn tidy(&mut self, conn: ConnId) {
         let late = &mut self.sockets[conn.index()].late;
-        if late
-            .as_ref()
-            .is_some_and(|late| late.unread.is_empty() && late.commands.is_empty())
-        {
+        let is_needless = |late: &Late| {
+            let is_read = late.unread.is_empty() && late.commands.is_empty();
+            is_read && !late.queued && !late.paused
+        };
+        if late.as_deref().is_some_and(is_needless) {
             *late = None;
         }
     }

@@ -207,12 +207,14 @@ impl Rooms {
         let history = &self.rooms.room(room).history;
         let upto = self.order.last();
         let (count, bytes) = (usize::MAX, limits::JOIN_HISTORY_BYTES);
+        let mut told = frame.len();
         for socket in &self.people.person(person).sockets {
             let lane = turn.out.lane(*socket);
             lane.extend_from_slice(&frame);
             if *socket == conn {
                 for kept in history.newest(None, count, bytes) {
                     lane.extend_from_slice(&kept.frame);
+                    told += kept.frame.len();
                 }
             } else {
                 let late = self.sockets[socket.index()].late.get_or_insert_default();
@@ -223,6 +225,7 @@ impl Rooms {
                 turn.out.effects.push(Effect::Pace(*socket, true));
             }
         }
+        self.charge(told);
     }
 
     /// Sends a socket what its person's other sockets were sent before it was open.
@@ -240,9 +243,12 @@ impl Rooms {
         lane.extend_from_slice(&frame);
         let before = Uuid::from_u128(upto.as_u128() + 1);
         let history = &self.rooms.room(room).history;
+        let mut told = frame.len();
         for kept in history.newest(Some(before), usize::MAX, limits::JOIN_HISTORY_BYTES) {
             lane.extend_from_slice(&kept.frame);
+            told += kept.frame.len();
         }
+        self.charge(told);
         self.tidy(conn);
     }
 
@@ -289,6 +295,7 @@ impl Rooms {
         for socket in &self.people.person(person).sockets {
             turn.out.lane(*socket).extend_from_slice(&frame);
         }
+        self.charge(frame.len());
         self.pass_over(seat);
         self.membership.leave(seat);
         self.tell(room, frame, None);

@@ -15,8 +15,8 @@ use crate::kernel::addresses::Subscriber;
 use crate::kernel::time;
 use crate::limits;
 use crate::wire::head::Head;
-use crate::wire::query;
 use crate::wire::response::{Response, Status};
+use crate::wire::{body, query};
 
 #[derive(Serialize)]
 struct ShownRoom<'a> {
@@ -47,7 +47,7 @@ impl Rooms {
 
     /// `POST /api/rooms`: makes a room.
     pub fn create_room(&mut self, request: &Request<'_>, turn: &mut Turn<'_>) -> Response {
-        let text = match body(request) {
+        let text = match body::json(request.head, request.body) {
             Ok(text) => text,
             Err(response) => return response,
         };
@@ -121,7 +121,7 @@ impl Rooms {
 
     /// `POST /api/messages`: says something to a room or a person.
     pub fn post_message(&mut self, request: &Request<'_>, turn: &mut Turn<'_>) -> Response {
-        let text = match body(request) {
+        let text = match body::json(request.head, request.body) {
             Ok(text) => text,
             Err(response) => return response,
         };
@@ -285,21 +285,6 @@ impl List {
 
 fn json(status: Status, value: &serde_json::Value) -> Response {
     Response::json(status, value.to_string().into_bytes())
-}
-
-/// The body of a request, which is JSON unless it claims to be something else.
-fn body<'a>(request: &Request<'a>) -> Result<&'a str, Response> {
-    let claimed = request.head.fields("content-type").next();
-    let is_json = claimed.is_none_or(|claimed| {
-        let kind = claimed.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("application/json")
-    });
-    if !is_json {
-        let message = "the body must be application/json";
-        return Err(Response::error(Status::UNSUPPORTED_TYPE, message));
-    }
-    std::str::from_utf8(request.body)
-        .map_err(|_| Response::error(Status::BAD_REQUEST, "the body must be UTF-8"))
 }
 
 /// A fault as the answer to a request.

@@ -180,14 +180,17 @@ impl Rooms {
         let mut cost = 0;
         for conn in &self.people.person(person).sockets {
             let is_high = turn.out.is_high(*conn);
-            let mut bytes = 0;
-            for entry in log.entries.range(range.clone()) {
-                let is_for_them = entry
-                    .notice_of
-                    .is_none_or(|subject| subject != person && !is_high);
-                if is_for_them {
-                    bytes += entry.frame.len();
-                    turn.out.lane(*conn).extend_from_slice(&entry.frame);
+            let is_for_them = |entry: &&Entry| {
+                let subject = entry.notice_of;
+                subject.is_none_or(|subject| subject != person && !is_high)
+            };
+            let due = log.entries.range(range.clone()).filter(is_for_them);
+            let bytes = due.clone().map(|entry| entry.frame.len()).sum();
+            if bytes > 0 {
+                let lane = turn.out.lane(*conn);
+                lane.reserve(bytes);
+                for entry in due {
+                    lane.extend_from_slice(&entry.frame);
                     turn.stats.room_deliveries += 1;
                 }
             }
@@ -201,7 +204,8 @@ impl Rooms {
         let log = &self.rooms.room(self.membership.room(seat)).log;
         if log.bytes <= limits::JOIN_HISTORY_BYTES {
             let last = log.last;
-            self.deliver(seat, last, turn);
+            let cost = self.deliver(seat, last, turn);
+            self.allowance = self.allowance.saturating_sub(cost);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::ice::Call;
 use super::keep::Keeping;
 use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
@@ -43,11 +44,12 @@ pub(super) struct Client {
     pub(super) wish: Option<Box<Wish>>,
     /// Whom this person met.
     pub(super) recent: Option<Box<Recent>>,
+    /// What there is only for video.
+    pub(super) call: Option<Box<Call>>,
     /// Since when this person waits, in monotonic microseconds.
     pub(super) since_us: u64,
     pub(super) messages: Bucket,
     pub(super) skips: Bucket,
-    pub(super) signals: Bucket,
     /// Until when no typing notice is relayed, in monotonic microseconds.
     pub(super) typing_us: u64,
     pub(super) mode: Mode,
@@ -90,10 +92,10 @@ impl Client {
             pair: Uuid::nil(),
             wish: None,
             recent: None,
+            call: None,
             since_us: 0,
             messages: Bucket::default(),
             skips: Bucket::default(),
-            signals: Bucket::default(),
             typing_us: 0,
             mode: Mode::Text,
             format: opening.format,
@@ -116,6 +118,11 @@ impl Client {
     pub(super) fn person(&self) -> Person {
         let identity = self.account().unwrap_or(self.user);
         identity.as_u128()
+    }
+
+    /// Whether the connection belongs to an account.
+    pub(super) const fn has_account(&self) -> bool {
+        self.member.is_some()
     }
 
     /// Whether this person met `person` lately.

@@ -23,6 +23,7 @@ pub(super) enum Command<'t> {
     Typing(bool),
     Signal(Signal, &'t str),
     KeepInTouch,
+    IceKey,
     Stats,
 }
 
@@ -76,7 +77,7 @@ impl<'t> Fault<'t> {
         }
     }
 
-    fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             field: Some(field),
             ..Self::new("bad_field", message)
@@ -182,6 +183,7 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         "answer" => signal(Signal::Answer, envelope.sdp)?,
         "iceCandidate" => signal(Signal::IceCandidate, envelope.candidate)?,
         "keepInTouch" => Command::KeepInTouch,
+        "iceKey" => Command::IceKey,
         "stats" => Command::Stats,
         _ => {
             return Err(Fault::new(

@@ -111,3 +111,153 @@ impl Stranger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::outbox::Outbox;
+    use crate::kernel::stats::Stats;
+    use crate::kernel::time::Now;
+    use crate::service::stranger::{Opening, Settings};
+
+    struct World {
+        stranger: Stranger,
+        out: Outbox,
+        stats: Stats,
+        now: Now,
+    }
+
+    const FIND: &str = r#"{"type":"findMatch"}"#;
+    const KEEP: &str = r#"{"type":"keepInTouch"}"#;
+
+    fn id(number: u32) -> ConnId {
+        ConnId::new(number, 1)
+    }
+
+    fn account(number: u128) -> Option<Uuid> {
+        Some(Uuid::from_u128(number))
+    }
+
+    impl World {
+        /// People with these accounts, who have not said anything.
+        fn new(accounts: &[Option<Uuid>]) -> Self {
+            let mut world = Self {
+                stranger: Stranger::new(Settings::default(), [7; 32]),
+                out: Outbox::default(),
+                stats: Stats::default(),
+                now: Now::default(),
+            };
+            for (number, account) in (0..).zip(accounts) {
+                world.out.open(id(number));
+                let opening = Opening::default();
+                world.stranger.admit(id(number), opening, *account);
+            }
+            world
+        }
+
+        fn turn<R>(&mut self, act: impl FnOnce(&mut Stranger, &mut Turn<'_>) -> R) -> R {
+            self.now.micros += 1;
+            let mut turn = Turn {
+                now: self.now,
+                out: &mut self.out,
+                stats: &mut self.stats,
+            };
+            act(&mut self.stranger, &mut turn)
+        }
+
+        fn say(&mut self, number: u32, text: &str) {
+            self.turn(|stranger, turn| stranger.said(id(number), text, turn));
+        }
+
+        /// What somebody was told since the last time.
+        fn heard(&mut self, number: u32) -> String {
+            let bytes = self.out.pending(id(number)).to_vec();
+            self.out.wrote(id(number), bytes.len());
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+
+        fn pair(accounts: [Option<Uuid>; 2]) -> Self {
+            let mut world = Self::new(&accounts);
+            world.say(0, FIND);
+            world.say(1, FIND);
+            for number in 0..2 {
+                assert!(world.heard(number).contains("strangerJoined"));
+            }
+            world
+        }
+    }
+
+    #[test]
+    fn only_when_both_ask_there_is_a_pact() {
+        let mut world = World::pair([account(1), account(2)]);
+        world.say(0, KEEP);
+        world.say(0, KEEP);
+        assert_eq!(world.stranger.next_pact(), None);
+        assert!(world.heard(0).is_empty() && world.heard(1).is_empty());
+        world.say(1, KEEP);
+        let pact = world.stranger.next_pact().expect("a pact");
+        assert_eq!(pact.accounts.map(|id| id.as_u128()), [1, 2]);
+        world.say(0, KEEP);
+        assert_eq!(world.stranger.next_pact(), None, "one room is enough");
+        let room = Uuid::from_u128(9);
+        world.turn(|stranger, turn| stranger.kept(&pact, Some(room), turn));
+        let told = format!(r#"{{"type":"roomCreated","roomId":"{room}"}}"#);
+        for number in 0..2 {
+            assert!(world.heard(number).contains(&told));
+        }
+    }
+
+    #[test]
+    fn a_room_that_could_not_be_made_can_be_asked_for_again() {
+        let mut world = World::pair([account(1), account(2)]);
+        world.say(0, KEEP);
+        world.say(1, KEEP);
+        let pact = world.stranger.next_pact().expect("a pact");
+        world.turn(|stranger, turn| stranger.kept(&pact, None, turn));
+        assert!(world.heard(0).contains(r#""code":"unavailable""#));
+        world.say(0, KEEP);
+        world.say(1, KEEP);
+        assert!(world.stranger.next_pact().is_some());
+    }
+
+    #[test]
+    fn without_an_account_nobody_is_told_anything_about_the_other() {
+        let mut world = World::pair([account(1), None]);
+        world.say(0, KEEP);
+        assert!(world.heard(0).is_empty());
+        world.say(1, KEEP);
+        assert!(world.heard(1).contains("account_required"));
+        assert!(world.heard(0).is_empty());
+        assert_eq!(world.stranger.next_pact(), None);
+    }
+
+    #[test]
+    fn a_wish_does_not_outlast_the_conversation() {
+        let mut world = World::pair([account(1), account(2)]);
+        world.say(0, KEEP);
+        world.say(0, r#"{"type":"stopChat"}"#);
+        world.say(0, KEEP);
+        assert!(world.heard(0).contains("bad_state"));
+        world.say(1, KEEP);
+        assert_eq!(world.stranger.next_pact(), None);
+    }
+
+    #[test]
+    fn nobody_meets_themself_and_the_latest_search_counts() {
+        let mut world = World::new(&[account(1), account(1), None]);
+        world.say(0, FIND);
+        assert!(world.heard(0).contains("searching"));
+        world.say(1, FIND);
+        assert!(world.heard(1).contains("searching"));
+        assert!(world.heard(0).contains(r#""code":"replaced""#));
+        world.say(2, FIND);
+        assert!(world.heard(1).contains("strangerJoined"));
+        assert!(world.heard(0).is_empty());
+        world.turn(|stranger, turn| {
+            for number in 0..3 {
+                stranger.closed(id(number), crate::kernel::stats::CloseCause::Client, turn);
+            }
+        });
+        assert!(world.stranger.searches.is_empty());
+    }
+}

@@ -8,9 +8,6 @@
 //!
 //! Each rule is a choice of queues to stand in and queues to look into, so a match costs O(interests).
 
-use caseless::Caseless;
-use unicode_normalization::UnicodeNormalization;
-
 use super::Stranger;
 use super::client::{self, Client};
 use super::command::{self, Fault};
@@ -19,8 +16,9 @@ use super::voice::{self, Left};
 use crate::conn::Turn;
 use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
-use crate::kernel::lobby::{QueueKey, Seat};
+use crate::kernel::lobby::{Mode, QueueKey, Seat};
 use crate::limits;
+use crate::wire::fold::fold;
 
 /// Stands for no interest in particular.
 const OPEN: u32 = u32::MAX;
@@ -45,8 +43,10 @@ impl Stranger {
                 "You are in a conversation; press next or stop first.",
             ));
         }
+        let mode = wish.mode.unwrap_or_default();
+        self.check_account(conn, mode)?;
         self.spend_skip(conn, turn)?;
-        self.clients[conn.index()].mode = wish.mode.unwrap_or_default();
+        self.clients[conn.index()].mode = mode;
         self.forget_wish(conn);
         self.set_wish(conn, wish);
         self.lobby.leave(conn);
@@ -61,11 +61,11 @@ impl Stranger {
         wish: &command::Wish<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
+        let mode = wish.mode.unwrap_or(self.clients[conn.index()].mode);
+        self.check_account(conn, mode)?;
         self.spend_skip(conn, turn)?;
         self.part(conn, Left::Next, turn);
-        if let Some(mode) = wish.mode {
-            self.clients[conn.index()].mode = mode;
-        }
+        self.clients[conn.index()].mode = mode;
         self.set_wish(conn, wish);
         self.lobby.leave(conn);
         self.seek(conn, turn);
@@ -164,6 +164,7 @@ impl Stranger {
                 .get_or_insert_default()
                 .remember(person, turn.now.micros);
             self.let_go(who, turn);
+            self.forget_ice_key(who);
             turn.out.effects.push(Effect::Pace(who, false));
         }
         let partner = &self.clients[peer.index()];
@@ -235,6 +236,7 @@ impl Stranger {
             turn.stats.match_wait_ms.record(waited_us / 1_000);
             self.wheel.disarm(who.index());
             turn.out.effects.push(Effect::Pace(who, true));
+            let ice_key = (mode == Mode::Video).then(|| self.fresh_ice_key(who));
             let client = &self.clients[who.index()];
             let theirs = self.clients[whom.index()].interests();
             let common: Vec<&str> = client
@@ -244,7 +246,8 @@ impl Stranger {
                 .map(|(_, spelling)| &**spelling)
                 .collect();
             let lane = turn.out.lane(who);
-            voice::joined(client.format, lane, pair, mode, &common, who == peer);
+            let (format, key) = (client.format, ice_key.as_deref());
+            voice::joined(format, lane, pair, mode, &common, who == peer, key);
         }
     }
 
@@ -269,6 +272,16 @@ impl Stranger {
         } else {
             self.wheel.disarm(conn.index());
         }
+    }
+
+    /// Refuses video to somebody without an account, if it is only for those who have one.
+    fn check_account<'t>(&self, conn: ConnId, mode: Mode) -> Result<(), Fault<'t>> {
+        let is_closed = mode == Mode::Video && self.settings.video.require_account;
+        if is_closed && !self.clients[conn.index()].has_account() {
+            let message = "Video is for people with an account; please sign in.";
+            return Err(Fault::new("account_required", message));
+        }
+        Ok(())
     }
 
     fn spend_skip<'t>(&mut self, conn: ConnId, turn: &Turn<'_>) -> Result<(), Fault<'t>> {
@@ -332,11 +345,6 @@ impl Stranger {
             self.names.release(id);
         }
     }
-}
-
-/// Makes different spellings of the same word equal: NFKC, and case folded.
-fn fold(text: &str) -> String {
-    text.trim().nfkc().default_case_fold().nfkc().collect()
 }
 
 /// The queues in which somebody can be found; with `more`, only those that widening adds.

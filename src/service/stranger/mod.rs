@@ -11,9 +11,11 @@
 mod audit;
 mod client;
 mod command;
+mod ice;
 mod keep;
 mod matching;
 mod plain;
+mod privacy;
 mod relay;
 mod voice;
 
@@ -37,6 +39,7 @@ use crate::limits;
 use client::Client;
 pub use client::{Format, Opening};
 use command::{Command, Fault};
+pub use ice::Video;
 pub use keep::Pact;
 use voice::Left;
 
@@ -51,6 +54,8 @@ pub struct Settings {
     pub widen_after_ms: u64,
     /// After how long people who met lately may meet again, in milliseconds.
     pub rematch_after_ms: u64,
+    /// Video.
+    pub video: Video,
 }
 
 impl Default for Settings {
@@ -60,6 +65,7 @@ impl Default for Settings {
             skip_rate: Rate::new(2.0, 10),
             widen_after_ms: 8_000,
             rematch_after_ms: 3_000,
+            video: Video::default(),
         }
     }
 }
@@ -222,6 +228,7 @@ impl Stranger {
             Command::Say { text, cid } => self.say(conn, text, cid, turn),
             Command::Typing(active) => self.typing(conn, active, turn),
             Command::Signal(signal, body) => self.signal(conn, signal, body, turn),
+            Command::IceKey => self.renew_ice_key(conn, turn),
             Command::Find(wish) => self.find(conn, &wish, turn),
             Command::Next(wish) => self.next(conn, &wish, turn),
             Command::Stop => {

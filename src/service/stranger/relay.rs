@@ -1,8 +1,11 @@
 //! What one of a pair says to the other.
 
+use std::borrow::Cow;
+
 use super::Stranger;
 use super::client::Format;
 use super::command::{Fault, Signal};
+use super::privacy;
 use super::voice::{self, Stamped};
 use crate::conn::Turn;
 use crate::kernel::effect::Effect;
@@ -107,7 +110,8 @@ impl Stranger {
         Ok(())
     }
 
-    /// `offer`, `answer`, `iceCandidate`: passed on between the two of a video pair, untouched.
+    /// `offer`, `answer`, `iceCandidate`: passed on between the two of a video pair, untouched unless addresses are
+    /// to be kept private.
     pub(super) fn signal<'t>(
         &mut self,
         conn: ConnId,
@@ -120,13 +124,21 @@ impl Stranger {
         if client.mode != Mode::Video {
             return Err(Fault::new("bad_state", "This is not a video conversation."));
         }
-        client
-            .signals
+        let call = client.call.get_or_insert_default();
+        call.signals
             .take(self.signal_rate, turn.now.micros)
             .map_err(Fault::too_fast)?;
         let pair = client.pair;
+        let body = if self.settings.video.relay_only {
+            match privacy::relayed(signal, body)? {
+                Some(rebuilt) => Cow::Owned(rebuilt),
+                None => return Ok(()),
+            }
+        } else {
+            Cow::Borrowed(body)
+        };
         if self.clients[peer.index()].format == Format::Json {
-            voice::signal(turn.out.lane(peer), signal.labels(), body, pair);
+            voice::signal(turn.out.lane(peer), signal.labels(), &body, pair);
         }
         self.hold_back(conn, peer, turn);
         Ok(())

@@ -66,6 +66,9 @@ enum Event<'a> {
         searching: usize,
         pairs: usize,
     },
+    IceKey {
+        ice_key: &'a str,
+    },
     Draining {
         retry_ms: u64,
     },
@@ -98,7 +101,7 @@ pub(super) fn searching(format: Format, lane: &mut Vec<u8>) {
     }
 }
 
-/// You have a partner.
+/// You have a partner; `ice_key` is for a video conversation.
 pub(super) fn joined(
     format: Format,
     lane: &mut Vec<u8>,
@@ -106,6 +109,7 @@ pub(super) fn joined(
     mode: Mode,
     interests: &[&str],
     initiator: bool,
+    ice_key: Option<&str>,
 ) {
     match format {
         Format::Text => line(lane, plain::PAIRED),
@@ -117,6 +121,10 @@ pub(super) fn joined(
                 // Writing to a `Vec` cannot fail.
                 let _ = serde_json::to_writer(&mut listed, interests);
             }
+            let (before_key, key, after_key): (&[u8], _, &[u8]) = match ice_key {
+                Some(key) => (br#","iceKey":""#, key, br#""}"#),
+                None => (b"", "", b"}"),
+            };
             write(
                 lane,
                 &[
@@ -127,10 +135,13 @@ pub(super) fn joined(
                     br#"","interests":"#,
                     if listed.is_empty() { b"[]" } else { &listed },
                     if initiator {
-                        br#","initiator":true}"#
+                        br#","initiator":true"#
                     } else {
-                        br#","initiator":false}"#
+                        br#","initiator":false"#
                     },
+                    before_key,
+                    key.as_bytes(),
+                    after_key,
                 ],
             );
         }
@@ -238,6 +249,11 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
             br#""}"#,
         ],
     );
+}
+
+/// Your next key for `GET /api/ice`.
+pub(super) fn ice_key(lane: &mut Vec<u8>, ice_key: &str) {
+    event(lane, &Event::IceKey { ice_key });
 }
 
 /// This many people are here.

@@ -1,0 +1,72 @@
+//! What holds whatever the engine: who may see a room, and what text can be kept.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+use crate::kernel::ask::{Query, Refusal};
+use crate::kernel::record::Room;
+
+/// A room as it is kept.
+#[derive(Clone, Debug)]
+pub(super) struct KeptRoom {
+    /// What the rest of the program may know.
+    pub(super) room: Room,
+    /// Whether it was closed, or found to be over.
+    pub(super) has_ended: bool,
+}
+
+/// The room, if `user` is in it and it has not ended at `now_ms`.
+pub(super) fn admit(kept: Option<KeptRoom>, user: Uuid, now_ms: u64) -> Result<Room, Refusal> {
+    let kept = kept
+        .filter(|kept| kept.room.users.contains(&user))
+        .ok_or(Refusal::Missing)?;
+    if kept.has_ended || kept.room.expires_ms <= now_ms {
+        return Err(Refusal::Ended);
+    }
+    Ok(kept.room)
+}
+
+/// When to ask again whether rooms are over: at once if something is left to do, else when the next one is.
+pub(super) fn next_expiry(now_ms: u64, is_more_to_do: bool, next_ms: Option<u64>) -> Option<u64> {
+    if is_more_to_do {
+        return Some(now_ms);
+    }
+    next_ms.map(|next_ms| next_ms.max(now_ms))
+}
+
+/// Text as it can be kept: PostgreSQL has no U+0000, so that becomes U+FFFD, in both engines alike.
+pub(super) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Whether the question may change anything.
+pub(super) const fn is_write(query: &Query) -> bool {
+    match query {
+        Query::Ping
+        | Query::Credentials { .. }
+        | Query::User { .. }
+        | Query::Rooms { .. }
+        | Query::Room { .. }
+        | Query::Messages { .. } => false,
+        Query::Register { .. }
+        | Query::Open { .. }
+        | Query::Rename { .. }
+        | Query::Close { .. }
+        | Query::Expire { .. }
+        | Query::Say { .. }
+        | Query::Read { .. }
+        | Query::React { .. } => true,
+    }
+}
+
+/// Why a database is not touched.
+pub(super) fn too_new(found: u32, known: usize) -> String {
+    format!(
+        "its schema has version {found}, and this program knows only up to {known}; use a newer one"
+    )
+}

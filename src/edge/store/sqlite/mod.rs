@@ -1,0 +1,302 @@
+//! SQLite: one file, one connection.
+
+mod people;
+mod rooms;
+mod speech;
+mod values;
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::batch::{Engine, Fault};
+use super::rules;
+use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
+use crate::limits;
+
+/// The schema, step by step; what has been released is never changed.
+const MIGRATIONS: &[&str] = &[include_str!("0001_accounts.sql")];
+
+/// More than there are statements.
+const STATEMENTS: usize = 64;
+
+/// What a statement came to: an outcome, or a database that failed.
+type Found = rusqlite::Result<Outcome>;
+
+/// The open file.
+pub(super) struct Sqlite {
+    connection: Connection,
+    /// Somebody else holds the file, so there is no use in waiting for it again.
+    is_locked: bool,
+    /// Whether the last batch went wrong, so that a failure is logged once.
+    is_failing: bool,
+    /// When the log of changes is to be cut, because it still has what was erased.
+    cut_due: Option<Instant>,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if there is none, and brings its schema up to date.
+    pub(super) fn open(path: Option<&Path>, pages_max: Option<u32>) -> Result<Self, String> {
+        let connection = match path {
+            Some(path) => {
+                prepare(path)
+                    .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                Connection::open_with_flags(path, flags)
+            }
+            None => Connection::open_in_memory(),
+        };
+        let name = path.unwrap_or(Path::new(":memory:")).display();
+        let mut connection = connection.map_err(|error| format!("cannot open {name}: {error}"))?;
+        configure(&connection, pages_max)
+            .map_err(|error| format!("cannot open {name}: {error}"))?;
+        migrate(&mut connection).map_err(|error| format!("cannot use {name}: {error}"))?;
+        patience(&connection, false);
+        Ok(Self {
+            connection,
+            is_locked: false,
+            is_failing: false,
+            cut_due: None,
+        })
+    }
+
+    /// Answers in one transaction, which writes only if a question does.
+    fn attempt(&mut self, queries: &[Query]) -> rusqlite::Result<Vec<Outcome>> {
+        let wants_write = queries.iter().any(rules::is_write);
+        let behaviour = behaviour(wants_write);
+        let (transaction, is_locked) = match Transaction::new_unchecked(&self.connection, behaviour)
+        {
+            Ok(transaction) => (transaction, false),
+            // Somebody else is writing. Reading goes on.
+            Err(error) if is_busy(&error) => (self.connection.unchecked_transaction()?, true),
+            Err(error) => return Err(error),
+        };
+        let mut outcomes = Vec::with_capacity(queries.len());
+        for query in queries {
+            outcomes.push(if is_locked && rules::is_write(query) {
+                Err(Refusal::Unavailable)
+            } else {
+                perform(&transaction, query)?
+            });
+        }
+        transaction.commit()?;
+        if wants_write {
+            self.note_lock(is_locked);
+        }
+        Ok(outcomes)
+    }
+
+    /// While somebody else holds the file, questions are not kept waiting for it.
+    fn note_lock(&mut self, is_locked: bool) {
+        if is_locked != self.is_locked {
+            self.is_locked = is_locked;
+            patience(&self.connection, is_locked);
+            if is_locked {
+                log::error!("the store is locked by another process");
+            } else {
+                log::info!("the store is free again");
+            }
+        }
+    }
+}
+
+impl Engine for Sqlite {
+    fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
+        match self.attempt(queries) {
+            Ok(outcomes) => {
+                self.is_failing &= !queries.iter().any(rules::is_write);
+                let has_erased = queries.iter().zip(&outcomes).any(erases);
+                if has_erased && self.cut_due.is_none() {
+                    let pause = Duration::from_millis(limits::STORE_CUT_MS);
+                    self.cut_due = Instant::now().checked_add(pause);
+                }
+                Ok(outcomes)
+            }
+            Err(error) => {
+                if !self.is_failing {
+                    self.is_failing = true;
+                    log::error!("the store failed: {}", describe(&error));
+                }
+                Err(Fault::Question(refusal(&error)))
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.cut_due
+    }
+
+    /// Moves the log of changes into the file and empties it. If somebody else is reading, the next time will do.
+    fn tend(&mut self) {
+        self.cut_due = None;
+        patience(&self.connection, true);
+        let cut = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = cut {
+            log::debug!("the store's log was not cut: {}", describe(&error));
+        }
+        patience(&self.connection, self.is_locked);
+    }
+}
+
+/// Makes the file, for nobody else to read, and the folder it is in.
+fn prepare(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        && !folder.exists()
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    if fs::exists(path)? {
+        return Ok(());
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+}
+
+fn configure(connection: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
+    // Opening and migrating may wait for another process that does the same.
+    connection.busy_timeout(Duration::from_millis(limits::STORE_SILENCE_MS))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;
+         PRAGMA secure_delete = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -32768;
+         PRAGMA wal_autocheckpoint = 4096;
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA trusted_schema = OFF;",
+    )?;
+    if let Some(pages) = pages_max {
+        connection.pragma_update(None, "max_page_count", pages)?;
+    }
+    Ok(())
+}
+
+/// How long a question may wait for another process that writes.
+fn patience(connection: &Connection, is_short: bool) {
+    let ms = if is_short { 0 } else { limits::STORE_LOCK_MS };
+    // It cannot fail on an open connection.
+    let _ = connection.busy_timeout(Duration::from_millis(ms));
+}
+
+/// Applies what is missing of the schema.
+fn migrate(connection: &mut Connection) -> Result<(), String> {
+    let describe = |error: rusqlite::Error| describe(&error);
+    for (version, statements) in (1_u32..).zip(MIGRATIONS) {
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(describe)?;
+        transaction
+            .execute_batch(
+                "CREATE TABLE IF NOT EXISTS schema_versions (
+                     version    INTEGER NOT NULL PRIMARY KEY,
+                     applied_at TEXT NOT NULL
+                 ) STRICT;",
+            )
+            .map_err(describe)?;
+        let current: u32 = transaction
+            .query_row(
+                "SELECT coalesce(max(version), 0) FROM schema_versions",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(describe)?;
+        if current as usize > MIGRATIONS.len() {
+            return Err(rules::too_new(current, MIGRATIONS.len()));
+        }
+        if current < version {
+            transaction.execute_batch(statements).map_err(describe)?;
+            transaction
+                .execute(
+                    "INSERT INTO schema_versions VALUES (?1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+                    [version],
+                )
+                .map_err(describe)?;
+        }
+        transaction.commit().map_err(describe)?;
+    }
+    Ok(())
+}
+
+fn perform(connection: &Connection, query: &Query) -> Found {
+    match query {
+        Query::Ping => connection
+            .prepare_cached("SELECT 1")?
+            .query_row([], |_| Ok(Ok(Answer::Done))),
+        Query::Register { .. } | Query::Credentials { .. } | Query::User { .. } => {
+            people::perform(connection, query)
+        }
+        Query::Open { .. }
+        | Query::Rooms { .. }
+        | Query::Room { .. }
+        | Query::Rename { .. }
+        | Query::Close { .. }
+        | Query::Expire { .. } => rooms::perform(connection, query),
+        Query::Say { .. } | Query::Messages { .. } | Query::Read { .. } | Query::React { .. } => {
+            speech::perform(connection, query)
+        }
+    }
+}
+
+/// Whether something that was said is gone now.
+fn erases((query, outcome): (&Query, &Outcome)) -> bool {
+    match outcome {
+        Ok(Answer::Room(_)) => matches!(query, Query::Close { .. }),
+        Ok(Answer::Expired { rooms, .. }) => !rooms.is_empty(),
+        _ => false,
+    }
+}
+
+/// A reader must not keep writers out, and a writer must not find out half-way that it may not write.
+fn behaviour(wants_write: bool) -> TransactionBehavior {
+    if wants_write {
+        TransactionBehavior::Immediate
+    } else {
+        TransactionBehavior::Deferred
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
+/// What those who asked are told.
+fn refusal(error: &rusqlite::Error) -> Refusal {
+    /// The disk took no more, and said so in another way than being full.
+    const UNWRITTEN: [i32; 2] = [
+        rusqlite::ffi::SQLITE_IOERR_WRITE,
+        rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+    ];
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Refusal::StorageFull,
+        _ if extended.is_some_and(|code| UNWRITTEN.contains(&code)) => Refusal::StorageFull,
+        _ => Refusal::Unavailable,
+    }
+}
+
+/// For the log: the code, never what a statement was about.
+fn describe(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(error) => error.to_string(),
+        None => error.to_string(),
+    }
+}

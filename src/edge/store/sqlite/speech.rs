@@ -1,0 +1,221 @@
+//! What is said in private rooms, read, and answered with an emoji.
+
+use rusqlite::{Connection, OptionalExtension};
+use uuid::Uuid;
+
+use super::super::rules::{admit, storable};
+use super::Found;
+use super::rooms::find;
+use super::values::{Id, Text, Time, id, kept_room, select_room, time};
+use crate::kernel::ask::{Answer, Query, Refusal};
+use crate::kernel::record::{Message, Reaction};
+
+pub(super) const SAY: &str = "\
+    INSERT INTO messages (room, id, sender, content, cid, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+    ON CONFLICT (room, sender, cid) WHERE cid IS NOT NULL DO NOTHING";
+
+pub(super) const SAID: &str =
+    "SELECT id, sent_at FROM messages WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+
+pub(super) const NEWEST: &str = "\
+    SELECT id, sender, content, is_read, sent_at FROM messages \
+    WHERE room = ?1 ORDER BY id DESC LIMIT ?2";
+
+pub(super) const NEWEST_BEFORE: &str = "\
+    SELECT id, sender, content, is_read, sent_at FROM messages \
+    WHERE room = ?1 AND id < ?3 ORDER BY id DESC LIMIT ?2";
+
+pub(super) const REACTIONS: &str = "\
+    SELECT user, emoji FROM reactions WHERE message = ?1 ORDER BY user";
+
+pub(super) const IS_IN_ROOM: &str =
+    "SELECT EXISTS (SELECT 1 FROM messages WHERE room = ?1 AND id = ?2)";
+
+pub(super) const READ: &str = "\
+    UPDATE messages SET is_read = 1 \
+    WHERE room = ?1 AND sender = ?2 AND is_read = 0 AND id <= ?3";
+
+pub(super) const ROOM_OF: &str =
+    select_room!("FROM messages AS m JOIN rooms AS r ON r.id = m.room WHERE m.id = ?1");
+
+pub(super) const REACT: &str = "\
+    INSERT INTO reactions (message, user, emoji) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (message, user) DO UPDATE SET emoji = excluded.emoji \
+    WHERE emoji <> excluded.emoji";
+
+pub(super) const UNREACT: &str = "DELETE FROM reactions WHERE message = ?1 AND user = ?2";
+
+pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
+    match query {
+        Query::Say {
+            id,
+            room,
+            user,
+            content,
+            cid,
+            now_ms,
+        } => {
+            if let Err(refusal) = admit(find(connection, *room)?, *user, *now_ms) {
+                return Ok(Err(refusal));
+            }
+            say(
+                connection,
+                (*id, *room, *user),
+                content,
+                cid.as_deref(),
+                *now_ms,
+            )
+        }
+        Query::Messages {
+            room,
+            user,
+            before,
+            limit,
+            now_ms,
+        } => {
+            if let Err(refusal) = admit(find(connection, *room)?, *user, *now_ms) {
+                return Ok(Err(refusal));
+            }
+            page(connection, *room, *before, *limit)
+        }
+        Query::Read {
+            room,
+            user,
+            upto,
+            now_ms,
+        } => read(connection, *room, *user, *upto, *now_ms),
+        Query::React {
+            message,
+            user,
+            emoji,
+            now_ms,
+        } => react(connection, *message, *user, emoji.as_deref(), *now_ms),
+        _ => Ok(Err(Refusal::Unavailable)),
+    }
+}
+
+fn say(
+    connection: &Connection,
+    (message, room, sender): (Uuid, Uuid, Uuid),
+    content: &str,
+    cid: Option<&str>,
+    now_ms: u64,
+) -> Found {
+    let cid = cid.map(storable);
+    let added = connection.prepare_cached(SAY)?.execute((
+        Id(room),
+        Id(message),
+        Id(sender),
+        Text::new(content),
+        cid.as_deref(),
+        Time(now_ms),
+    ))?;
+    if added == 1 {
+        return Ok(Ok(Answer::Said {
+            id: message,
+            sent_ms: now_ms,
+            is_new: true,
+        }));
+    }
+    let (first, sent_ms) = connection
+        .prepare_cached(SAID)?
+        .query_row((Id(room), Id(sender), cid.as_deref()), |row| {
+            Ok((id(row, 0)?, time(row, 1)?))
+        })?;
+    Ok(Ok(Answer::Said {
+        id: first,
+        sent_ms,
+        is_new: false,
+    }))
+}
+
+fn page(connection: &Connection, room: Uuid, before: Option<Uuid>, limit: u32) -> Found {
+    let mut statement = connection.prepare_cached(match before {
+        Some(_) => NEWEST_BEFORE,
+        None => NEWEST,
+    })?;
+    let mut rows = match before {
+        Some(before) => statement.query((Id(room), limit, Id(before)))?,
+        None => statement.query((Id(room), limit))?,
+    };
+    let mut messages = Vec::new();
+    while let Some(row) = rows.next()? {
+        let message = id(row, 0)?;
+        messages.push(Message {
+            id: message,
+            sender: id(row, 1)?,
+            content: row.get(2)?,
+            is_read: row.get(3)?,
+            sent_ms: time(row, 4)?,
+            reactions: reactions(connection, message)?,
+        });
+    }
+    messages.reverse();
+    Ok(Ok(Answer::Messages(messages)))
+}
+
+fn reactions(connection: &Connection, message: Uuid) -> rusqlite::Result<Vec<Reaction>> {
+    connection
+        .prepare_cached(REACTIONS)?
+        .query_map([Id(message)], |row| {
+            Ok(Reaction {
+                user: id(row, 0)?,
+                emoji: row.get(1)?,
+            })
+        })?
+        .collect()
+}
+
+fn read(connection: &Connection, room: Uuid, user: Uuid, upto: Uuid, now_ms: u64) -> Found {
+    let known = match admit(find(connection, room)?, user, now_ms) {
+        Ok(known) => known,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let is_there: bool = connection
+        .prepare_cached(IS_IN_ROOM)?
+        .query_row((Id(room), Id(upto)), |row| row.get(0))?;
+    let partner = known
+        .side(user)
+        .map(|side| known.users[side.other().index()]);
+    let (true, Some(partner)) = (is_there, partner) else {
+        return Ok(Err(Refusal::Missing));
+    };
+    let marked = connection
+        .prepare_cached(READ)?
+        .execute((Id(room), Id(partner), Id(upto)))?;
+    Ok(Ok(Answer::Read {
+        has_changed: marked > 0,
+    }))
+}
+
+fn react(
+    connection: &Connection,
+    message: Uuid,
+    user: Uuid,
+    emoji: Option<&str>,
+    now_ms: u64,
+) -> Found {
+    let kept = connection
+        .prepare_cached(ROOM_OF)?
+        .query_row([Id(message)], kept_room)
+        .optional()?;
+    let room = match admit(kept, user, now_ms) {
+        Ok(room) => room,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let changed = match emoji {
+        Some(emoji) => {
+            connection
+                .prepare_cached(REACT)?
+                .execute((Id(message), Id(user), Text::new(emoji)))?
+        }
+        None => connection
+            .prepare_cached(UNREACT)?
+            .execute((Id(message), Id(user)))?,
+    };
+    Ok(Ok(Answer::Reacted {
+        room: room.id,
+        users: room.users,
+        has_changed: changed > 0,
+    }))
+}

@@ -1,0 +1,222 @@
+//! The pool, as people use it: joining, leaving, and being matched.
+//!
+//! While the store opens a room for two people, both are out of the queue, so that neither can be matched twice. When it cannot, whoever
+//! had waited is first again.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::entry::unauthorized;
+use super::pending::Errand;
+use super::pool::Waiter;
+use super::voice::Event;
+use super::{Accounts, failure, json, strange};
+use crate::conn::{Request, Turn};
+use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
+use crate::kernel::id::ConnId;
+use crate::kernel::record::Room;
+use crate::limits;
+use crate::wire::body;
+use crate::wire::response::{Response, Status};
+
+/// Whoever found somebody waiting.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joiner {
+    pub(super) user: Uuid,
+    /// Whether whoever had waited has asked not to wait any more.
+    pub(super) waiter_left: bool,
+}
+
+impl Accounts {
+    /// `POST /pool/join`.
+    pub(super) fn join(
+        &mut self,
+        user: Uuid,
+        request: &Request<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Option<Response>, Response> {
+        let same_country = same_country(request)?;
+        if self.pool.has(user) || self.matching.contains_key(&user) {
+            return Err(Response::error(Status::CONFLICT, "already in the pool"));
+        }
+        let query = Query::User {
+            id: user,
+            now_ms: turn.now.unix_ms,
+        };
+        let errand = Errand::Join { user, same_country };
+        let ticket = self
+            .ask(Some(request.conn), Ask::Store(query), errand, turn)
+            .map_err(failure::response)?;
+        self.matching.insert(user, ticket);
+        Ok(None)
+    }
+
+    /// `POST /pool/leave`.
+    pub(super) fn leave(&mut self, user: Uuid) -> Response {
+        if self.pool.leave(user).is_some() {
+            return json::done(Status::OK, "left the pool");
+        }
+        // Whoever is being matched at this moment is not put back, should that come to nothing.
+        let wait = self
+            .matching
+            .get(&user)
+            .and_then(|ticket| self.pending.wait_mut(*ticket));
+        if let Some(wait) = wait
+            && let Errand::Match { waiter, joiner } = &mut wait.errand
+            && waiter.user == user
+            && !joiner.waiter_left
+        {
+            joiner.waiter_left = true;
+            return json::done(Status::OK, "left the pool");
+        }
+        Response::error(Status::NOT_FOUND, "not in the pool")
+    }
+
+    /// The store says who wants to join.
+    pub(super) fn joined(
+        &mut self,
+        asker: Option<ConnId>,
+        user: Uuid,
+        same_country: bool,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        self.matching.remove(&user);
+        let known = match outcome {
+            Ok(Answer::User(Some(known))) => Ok(known),
+            Ok(Answer::User(None)) | Err(Refusal::Missing) => {
+                Err(unauthorized("invalid or expired token"))
+            }
+            Ok(other) => Err(failure::response(strange(other))),
+            Err(refusal) => Err(failure::response(refusal)),
+        };
+        let known = match known {
+            Ok(known) if known.rooms < limits::PRIVATE_ROOMS_PER_PERSON_MAX => known,
+            Ok(_) => {
+                let response = Response::error(Status::CONFLICT, "too many rooms");
+                return self.respond(asker, response);
+            }
+            Err(response) => return self.respond(asker, response),
+        };
+        if asker.is_none() {
+            // They were told that it did not work.
+            return;
+        }
+        match self.pool.take(&known.user.country, same_country) {
+            Some(waiter) => self.open_for(asker, waiter, user, turn),
+            None => {
+                let country = &known.user.country;
+                self.pool.join(user, country, same_country, turn.now);
+                let response = json::done(Status::ACCEPTED, "waiting for a match");
+                self.respond(asker, response);
+            }
+        }
+    }
+
+    /// Asks for a room for two people who are out of the queue.
+    fn open_for(&mut self, asker: Option<ConnId>, waiter: Waiter, user: Uuid, turn: &mut Turn<'_>) {
+        let room = self.fresh_uuid();
+        let query = self.open_query(room, [waiter.user, user], turn.now);
+        let errand = Errand::Match {
+            waiter: waiter.clone(),
+            joiner: Joiner {
+                user,
+                waiter_left: false,
+            },
+        };
+        match self.ask(asker, Ask::Store(query), errand, turn) {
+            Ok(ticket) => {
+                self.matching.insert(waiter.user, ticket);
+                self.matching.insert(user, ticket);
+            }
+            Err(refusal) => {
+                self.pool.put(waiter);
+                self.respond(asker, failure::response(refusal));
+            }
+        }
+    }
+
+    /// The store has opened a room for two people, or not.
+    pub(super) fn matched(
+        &mut self,
+        asker: Option<ConnId>,
+        waiter: Waiter,
+        joiner: Joiner,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        self.matching.remove(&waiter.user);
+        self.matching.remove(&joiner.user);
+        match opened(outcome) {
+            Ok(room) => {
+                self.room_opened(&room, turn);
+                let event = Event::Matched { room_id: room.id };
+                self.notify(waiter.user, &event, turn);
+                match asker {
+                    Some(_) => self.respond(asker, json::room_opened(room.id)),
+                    // They were told that it did not work, and it did after all.
+                    None => self.notify(joiner.user, &event, turn),
+                }
+            }
+            Err(refusal) => {
+                // If one of them is no more, whoever comes next should not fail for the same reason.
+                if refusal != Refusal::Missing && !joiner.waiter_left {
+                    self.pool.put(waiter);
+                }
+                let refusal = match refusal {
+                    Refusal::StorageFull => refusal,
+                    _ => Refusal::Unavailable,
+                };
+                self.respond(asker, failure::response(refusal));
+            }
+        }
+    }
+
+    /// The store has opened a room for two strangers, or not.
+    pub(super) fn pact_kept(
+        &mut self,
+        ticket: Ticket,
+        people: [Uuid; 2],
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
+        let room = opened(outcome).ok();
+        if let Some(room) = &room {
+            self.room_opened(room, turn);
+            let event = Event::Matched { room_id: room.id };
+            for user in people {
+                self.notify(user, &event, turn);
+            }
+        }
+        self.kept.push_back((ticket, room.map(|room| room.id)));
+    }
+
+    fn room_opened(&mut self, room: &Room, turn: &mut Turn<'_>) {
+        turn.stats.private_rooms += 1;
+        self.expiry.opened(room.expires_ms);
+    }
+}
+
+fn opened(outcome: Outcome) -> Result<Room, Refusal> {
+    match outcome? {
+        Answer::Room(room) => Ok(room),
+        other => Err(strange(other)),
+    }
+}
+
+/// Whether only people from the same country will do. The body is optional.
+fn same_country(request: &Request<'_>) -> Result<bool, Response> {
+    #[derive(Default, Deserialize)]
+    struct Wish {
+        same_country: Option<bool>,
+    }
+    let text = body::json(request.head, request.body)?.trim();
+    let wish: Wish = match text {
+        "" => Wish::default(),
+        text => serde_json::from_str(text).map_err(|_| {
+            let message = "the body must be an object in which same_country is true or false";
+            Response::error(Status::BAD_REQUEST, message)
+        })?,
+    };
+    Ok(wish.same_country.unwrap_or_default())
+}

@@ -1,0 +1,358 @@
+//! Accounts: people who sign in, the pool in which they are matched, and the private rooms that last a day
+//! (`/auth/*`, `/pool/*`, `/rooms/*`, `/messages/*`, `GET /ws/{room_id}`, `GET /ws/notifications`).
+//!
+//! Owns: the questions that are not answered yet (`pending`), the sockets and whose they are (`sockets`, `people`),
+//! the rooms that have one (`doors`), and who waits for a match (`pool`). What lasts is the store's: it is asked, and what follows
+//! from its answer happens in a later turn.
+//!
+//! Invariants: nothing is acknowledged before the store has kept it; the partner hears of it once, in the order in which it was
+//! kept; nobody who is not in a room hears of it; a person waits at most once, and one wait ends in at most one room; nothing is taken
+//! for a room whose time is over.
+
+mod audit;
+mod command;
+mod doors;
+mod entry;
+mod expiry;
+mod failure;
+mod json;
+mod login;
+mod matching;
+mod notices;
+mod pending;
+mod people;
+mod pool;
+mod rest;
+mod room;
+mod sockets;
+mod voice;
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::FixedState;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+
+use crate::conn::{Late, Turn};
+use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
+use crate::kernel::bucket::Rate;
+use crate::kernel::id::ConnId;
+use crate::kernel::order::Order;
+use crate::kernel::secret::Secret;
+use crate::kernel::stats::Refused;
+use crate::kernel::time::Now;
+use crate::limits;
+use crate::wire::response::Response;
+use crate::wire::token::Key;
+
+use doors::Doors;
+pub use entry::Admission;
+use expiry::Expiry;
+use login::Throttles;
+use notices::Notices;
+use pending::{Errand, Pending, Wait};
+use people::People;
+use pool::Pool;
+pub use rest::Resource;
+use sockets::{Place, Sockets};
+
+/// What an operator may set about accounts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Messages of one person in private rooms.
+    pub message_rate: Rate,
+    /// What tokens are signed with; one that lasts as long as the process if there is none.
+    pub key: Option<Key>,
+    /// How long a private room lasts, in milliseconds.
+    pub room_ms: u64,
+    /// Sockets that are told in one turn how many people are here.
+    pub deliveries_per_turn: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            message_rate: Rate::new(5.0, 20),
+            key: None,
+            room_ms: limits::PRIVATE_ROOM_MS,
+            deliveries_per_turn: limits::DELIVERIES_PER_TURN,
+        }
+    }
+}
+
+/// The service. See the module's description.
+#[derive(Debug)]
+pub struct Accounts {
+    settings: Settings,
+    key: Option<Key>,
+    pending: Pending,
+    sockets: Sockets,
+    people: People,
+    doors: Doors,
+    pool: Pool,
+    /// People who are joining the pool or being matched at this moment, and the question on which that depends.
+    matching: HashMap<Uuid, Ticket, FixedState>,
+    notices: Notices,
+    expiry: Expiry,
+    throttles: Throttles,
+    /// Connections whose WebSocket is about to be opened, and what for.
+    arrivals: HashMap<ConnId, Arrival, FixedState>,
+    late: VecDeque<(ConnId, Late<()>)>,
+    /// Rooms that were asked for by [`Accounts::keep`], or that there are none.
+    kept: VecDeque<(Ticket, Option<Uuid>)>,
+    random: StdRng,
+    order: Order,
+    /// The time of the latest turn.
+    now: Now,
+}
+
+/// Somebody whose WebSocket is about to be opened.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    user: Uuid,
+    place: Place,
+    /// When the token that they came with expires.
+    until_ms: u64,
+}
+
+impl Accounts {
+    /// A service without people. Everything random, such as ids, follows from `seed`.
+    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let mut secret = String::new();
+        for _ in 0..4 {
+            secret.push_str(&format!("{:016x}", random.next_u64()));
+        }
+        // A secret of this length is always long enough.
+        let own = || Key::new(&Secret::new(secret)).ok();
+        Self {
+            key: settings.key.clone().or_else(own),
+            settings,
+            pending: Pending::new(random.next_u64()),
+            sockets: Sockets::default(),
+            people: People::new(random.next_u64()),
+            doors: Doors::new(random.next_u64()),
+            pool: Pool::new(random.next_u64()),
+            matching: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            notices: Notices::default(),
+            expiry: Expiry::new(random.next_u64()),
+            throttles: Throttles::new(random.next_u64()),
+            arrivals: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            late: VecDeque::new(),
+            kept: VecDeque::new(),
+            order: Order::default(),
+            now: Now::default(),
+            random,
+        }
+    }
+
+    /// Sockets connected to this face.
+    pub const fn online(&self) -> usize {
+        self.sockets.open()
+    }
+
+    /// People who would hear of a notification.
+    pub const fn people(&self) -> usize {
+        self.people.reachable()
+    }
+
+    /// People who wait for a match.
+    pub fn waiting(&self) -> usize {
+        self.pool.len()
+    }
+
+    /// Questions to other threads that are not answered yet.
+    pub fn asked(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether the store answers.
+    pub const fn is_store_up(&self) -> bool {
+        self.pending.is_up()
+    }
+
+    /// The next answer to a request that had to wait.
+    pub fn next_late(&mut self) -> Option<(ConnId, Late<()>)> {
+        self.late.pop_front()
+    }
+
+    /// Opens a private room for two people, of whom the first had waited for the other. What comes of it is told by
+    /// [`Accounts::next_kept`].
+    pub fn keep(&mut self, people: [Uuid; 2], turn: &mut Turn<'_>) -> Ticket {
+        let room = self.fresh_uuid();
+        let query = self.open_query(room, people, turn.now);
+        let errand = Errand::Keep { people };
+        match self.ask(None, Ask::Store(query), errand, turn) {
+            Ok(ticket) => ticket,
+            Err(_) => {
+                let ticket = self.pending.fresh();
+                self.kept.push_back((ticket, None));
+                ticket
+            }
+        }
+    }
+
+    /// What came of the oldest question by [`Accounts::keep`] that has an answer: the room, if there is one.
+    pub fn next_kept(&mut self) -> Option<(Ticket, Option<Uuid>)> {
+        self.kept.pop_front()
+    }
+
+    /// A question is answered.
+    pub fn answered(&mut self, ticket: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
+        self.now = turn.now;
+        let was_up = self.pending.is_up();
+        let wait = self.pending.answered(ticket, &outcome, turn.now);
+        if !was_up && self.pending.is_up() {
+            self.expiry.hurry(turn.now);
+        }
+        let Some(Wait { asker, errand, .. }) = wait else {
+            return;
+        };
+        if errand.is_said_on_a_socket()
+            && let Some(conn) = asker
+        {
+            self.settle_up(conn, ticket, turn);
+        }
+        match errand {
+            Errand::Ping => {}
+            Errand::Expire { asked_ms } => self.expired(asked_ms, outcome, turn),
+            Errand::Hash(account) => self.hashed(asker, *account, outcome, turn),
+            Errand::Register(account) => self.registered(asker, &account, outcome, turn),
+            Errand::Credentials(attempt) => self.found(asker, *attempt, outcome, turn),
+            Errand::Verify(attempt) => self.verified(asker, *attempt, outcome, turn),
+            Errand::Join { user, same_country } => {
+                self.joined(asker, user, same_country, outcome, turn);
+            }
+            Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
+            Errand::Keep { people } => self.pact_kept(ticket, people, outcome, turn),
+            Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
+            Errand::Rename { user } => self.renamed(asker, user, outcome, turn),
+            Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
+            Errand::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
+            Errand::Enter { user, until_ms } => self.entering(asker, user, until_ms, outcome, turn),
+            Errand::Say(saying) => self.kept_message(asker, *saying, outcome, turn),
+            Errand::Read { room, user, upto } => {
+                self.marked(asker, room, user, upto, outcome, turn);
+            }
+        }
+    }
+
+    /// Time has passed: what was not answered is given up, rooms end, waits end, and people are told how many they are.
+    pub fn elapsed(&mut self, turn: &mut Turn<'_>) {
+        self.now = turn.now;
+        while let Some(ticket) = self.pending.next_overdue(turn.now) {
+            self.give_up(ticket, turn);
+        }
+        if self.pending.wants_ping(turn.now) {
+            let ticket = self.pending.ping(turn.now);
+            turn.out.asks.push((ticket, Ask::Store(Query::Ping)));
+        }
+        self.end_overdue_rooms(turn);
+        self.ask_for_expired(turn);
+        let people = &self.people;
+        self.pool.expire(turn.now, |user| people.is_reachable(user));
+        self.people.expire(turn.now.micros);
+        self.dismiss_expired_tokens(turn);
+        self.count(turn);
+    }
+
+    /// When [`Accounts::elapsed`] has something to do next, in monotonic microseconds.
+    pub fn next_due(&self) -> Option<u64> {
+        // What is due by the wall clock, on the other one.
+        let on_time = |unix_ms: u64| {
+            let ms = unix_ms.saturating_sub(self.now.unix_ms);
+            self.now.after_ms(ms)
+        };
+        [
+            self.pending.next_due(),
+            self.expiry.next_due(self.now),
+            self.doors.next_end_ms().map(on_time),
+            self.sockets.next_end_ms().map(on_time),
+            self.pool.next_due(),
+            self.people.next_due(),
+            self.notices.next_due(self.people.reachable()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Asks another thread, unless that is of no use now.
+    fn ask(
+        &mut self,
+        asker: Option<ConnId>,
+        ask: Ask,
+        errand: Errand,
+        turn: &mut Turn<'_>,
+    ) -> Result<Ticket, Refusal> {
+        let is_store = matches!(ask, Ask::Store(_));
+        let ticket = self.pending.note(asker, is_store, errand, turn.now)?;
+        turn.out.asks.push((ticket, ask));
+        Ok(ticket)
+    }
+
+    /// Answers a request that had to wait, unless it has been told already that it waits in vain.
+    fn respond(&mut self, asker: Option<ConnId>, response: Response) {
+        if let Some(conn) = asker {
+            self.late.push_back((conn, Late::Respond(response)));
+        }
+    }
+
+    /// A question was not answered in time: whoever waits for it is told so. What follows for others when it is answered after all
+    /// is seen to then.
+    fn give_up(&mut self, ticket: Ticket, turn: &mut Turn<'_>) {
+        turn.stats.asks_overdue += 1;
+        let Some(wait) = self.pending.wait_mut(ticket) else {
+            return;
+        };
+        let asker = wait.asker.take();
+        match &wait.errand {
+            Errand::Ping => self.pending.forget(ticket),
+            Errand::Expire { .. } => self.expiry.failed(turn.now),
+            Errand::Keep { .. } => self.kept.push_back((ticket, None)),
+            errand if errand.is_said_on_a_socket() => {
+                let cid = errand.cid().map(str::to_owned);
+                if let Some(conn) = asker {
+                    let fault = failure::fault(Refusal::Unavailable).about(cid.as_deref());
+                    self.complain(conn, &fault, turn);
+                    self.settle_up(conn, ticket, turn);
+                }
+            }
+            _ => self.respond(asker, failure::response(Refusal::Unavailable)),
+        }
+    }
+
+    fn fresh_uuid(&mut self) -> Uuid {
+        let mut bytes = [0; 16];
+        self.random.fill_bytes(&mut bytes);
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+
+    fn open_query(&self, id: Uuid, users: [Uuid; 2], now: Now) -> Query {
+        Query::Open {
+            id,
+            users,
+            now_ms: now.unix_ms,
+            expires_ms: now.unix_ms.saturating_add(self.settings.room_ms),
+        }
+    }
+
+    /// Tells somebody on a socket why something was not done.
+    fn complain(&mut self, conn: ConnId, fault: &command::Fault<'_>, turn: &mut Turn<'_>) {
+        turn.stats.refused(if fault.retry_ms.is_some() {
+            Refused::CommandRate
+        } else {
+            Refused::BadCommand
+        });
+        if self.sockets.get(conn).is_some() {
+            voice::error(turn.out.lane(conn), fault);
+        }
+    }
+}
+
+/// What an outcome should not be: an answer to another question.
+fn strange(_: Answer) -> Refusal {
+    debug_assert!(false, "that answers another question");
+    Refusal::Unavailable
+}

@@ -1,0 +1,248 @@
+//! The questions that are not answered yet, what is to be done with the answers, and whether the store answers at all.
+//!
+//! Invariants: every question is in `waits` until it is answered; those whose asker may still be told that they waited
+//! in vain are in one of the queues, in the order in which they were asked. While the store is down nothing but a ping is asked of it,
+//! one at a time.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::FixedState;
+use uuid::Uuid;
+
+use super::login::{Attempt, NewAccount};
+use super::matching::Joiner;
+use super::pool::Waiter;
+use super::rest::Reacting;
+use super::room::Saying;
+use crate::kernel::ask::{Outcome, Refusal, Ticket};
+use crate::kernel::id::ConnId;
+use crate::kernel::time::Now;
+use crate::limits;
+
+/// What an answer is for.
+#[derive(Debug)]
+pub(super) enum Errand {
+    /// Is the store there?
+    Ping,
+    /// Which rooms have ended, by then?
+    Expire { asked_ms: u64 },
+    /// `POST /auth/register`: the password is being hashed.
+    Hash(Box<NewAccount>),
+    /// `POST /auth/register`: the account is being kept.
+    Register(Box<NewAccount>),
+    /// `POST /auth/login`: whose name is it?
+    Credentials(Box<Attempt>),
+    /// `POST /auth/login`: is it the password?
+    Verify(Box<Attempt>),
+    /// `POST /pool/join`: from where is this person?
+    Join { user: Uuid, same_country: bool },
+    /// `POST /pool/join`: a room for two is being opened.
+    Match { waiter: Waiter, joiner: Joiner },
+    /// Two strangers want to stay in touch.
+    Keep { people: [Uuid; 2] },
+    /// A request that only reads.
+    Fetch { user: Uuid },
+    /// `PATCH /rooms/{id}/name`.
+    Rename { user: Uuid },
+    /// `DELETE /rooms/{id}`.
+    Close { room: Uuid },
+    /// `POST` or `DELETE /messages/{id}/reactions`.
+    React(Box<Reacting>),
+    /// `GET /ws/{room_id}`: may this person come in, with a token that is good so long?
+    Enter { user: Uuid, until_ms: u64 },
+    /// `message` on a socket.
+    Say(Box<Saying>),
+    /// `read` on a socket.
+    Read { room: Uuid, user: Uuid, upto: Uuid },
+}
+
+impl Errand {
+    /// Whether it came by a WebSocket, rather than by a request.
+    pub(super) const fn is_said_on_a_socket(&self) -> bool {
+        matches!(self, Self::Say(_) | Self::Read { .. })
+    }
+
+    /// What the client calls it.
+    pub(super) fn cid(&self) -> Option<&str> {
+        match self {
+            Self::Say(saying) => saying.cid.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+/// A question that is not answered yet.
+#[derive(Debug)]
+pub(super) struct Wait {
+    /// Who waits for the answer: a request's connection, or a socket; nobody, or nobody any more, if there is none.
+    pub(super) asker: Option<ConnId>,
+    pub(super) errand: Errand,
+    is_store: bool,
+}
+
+/// See the module's description.
+#[derive(Debug)]
+pub(super) struct Pending {
+    waits: HashMap<Ticket, Wait, FixedState>,
+    /// By when the store, and those who hash, must have answered.
+    dues: [VecDeque<(u64, Ticket)>; 2],
+    last: u64,
+    is_up: bool,
+    /// When the next ping is due, while the store is down.
+    ping_us: u64,
+    ping: Option<Ticket>,
+}
+
+impl Pending {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            waits: HashMap::with_hasher(FixedState::with_seed(seed)),
+            dues: [VecDeque::new(), VecDeque::new()],
+            last: 0,
+            is_up: true,
+            ping_us: 0,
+            ping: None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.waits.len()
+    }
+
+    /// Whether the store answers.
+    pub(super) const fn is_up(&self) -> bool {
+        self.is_up
+    }
+
+    /// A ticket that was never used.
+    pub(super) const fn fresh(&mut self) -> Ticket {
+        self.last += 1;
+        Ticket(self.last)
+    }
+
+    /// Notes a question that is about to be asked, unless it would have to wait in vain.
+    pub(super) fn note(
+        &mut self,
+        asker: Option<ConnId>,
+        is_store: bool,
+        errand: Errand,
+        now: Now,
+    ) -> Result<Ticket, Refusal> {
+        if is_store && !self.is_up {
+            return Err(Refusal::Unavailable);
+        }
+        if self.waits.len() >= limits::STORE_ASKS_MAX {
+            return Err(Refusal::Busy);
+        }
+        Ok(self.add(asker, is_store, errand, now))
+    }
+
+    fn add(&mut self, asker: Option<ConnId>, is_store: bool, errand: Errand, now: Now) -> Ticket {
+        let ticket = self.fresh();
+        let ms = if is_store {
+            limits::ASK_MS
+        } else {
+            limits::HASH_MS
+        };
+        self.dues[usize::from(!is_store)].push_back((now.after_ms(ms), ticket));
+        let wait = Wait {
+            asker,
+            errand,
+            is_store,
+        };
+        self.waits.insert(ticket, wait);
+        ticket
+    }
+
+    /// A question is answered: who waited for it, and what for. `None` if nobody knows of it any more.
+    pub(super) fn answered(&mut self, ticket: Ticket, outcome: &Outcome, now: Now) -> Option<Wait> {
+        let wait = self.waits.remove(&ticket);
+        for dues in &mut self.dues {
+            while dues
+                .front()
+                .is_some_and(|(_, due)| !self.waits.contains_key(due))
+            {
+                dues.pop_front();
+            }
+        }
+        if self.ping == Some(ticket) {
+            self.ping = None;
+        }
+        // Pings that were given up are not known any more, but the store asks nobody else's questions.
+        if wait.as_ref().is_none_or(|wait| wait.is_store) {
+            match outcome {
+                Err(Refusal::Unavailable) => self.fall(now),
+                Err(Refusal::Busy) => {}
+                _ => self.is_up = true,
+            }
+        }
+        wait
+    }
+
+    /// The next question that was not answered in time. It stays known, except for who waited for it.
+    pub(super) fn next_overdue(&mut self, now: Now) -> Option<Ticket> {
+        for at in 0..self.dues.len() {
+            let dues = &mut self.dues[at];
+            while let Some((due_us, ticket)) = dues.front().copied() {
+                if due_us > now.micros {
+                    break;
+                }
+                dues.pop_front();
+                if self.waits.contains_key(&ticket) {
+                    if at == 0 {
+                        self.fall(now);
+                    }
+                    return Some(ticket);
+                }
+            }
+        }
+        None
+    }
+
+    /// The store does not answer, or says that it cannot.
+    fn fall(&mut self, now: Now) {
+        if self.is_up {
+            self.is_up = false;
+        }
+        self.ping_us = now.after_ms(limits::STORE_RETRY_MS);
+    }
+
+    pub(super) fn wait_mut(&mut self, ticket: Ticket) -> Option<&mut Wait> {
+        self.waits.get_mut(&ticket)
+    }
+
+    pub(super) fn wait(&self, ticket: Ticket) -> Option<&Wait> {
+        self.waits.get(&ticket)
+    }
+
+    /// Forgets a ping that was not answered in time.
+    pub(super) fn forget(&mut self, ticket: Ticket) {
+        self.waits.remove(&ticket);
+        self.ping = None;
+    }
+
+    /// Whether it is time to ask whether the store is back.
+    pub(super) const fn wants_ping(&self, now: Now) -> bool {
+        !self.is_up && self.ping.is_none() && self.ping_us <= now.micros
+    }
+
+    /// Notes a ping that is about to be asked.
+    pub(super) fn ping(&mut self, now: Now) -> Ticket {
+        let ticket = self.add(None, true, Errand::Ping, now);
+        self.ping = Some(ticket);
+        ticket
+    }
+
+    pub(super) fn next_due(&self) -> Option<u64> {
+        let ping = (!self.is_up && self.ping.is_none()).then_some(self.ping_us);
+        let dues = self.dues.iter();
+        dues.filter_map(|dues| dues.front().map(|(due_us, _)| *due_us))
+            .chain(ping)
+            .min()
+    }
+
+    /// Everything that is not answered yet, for the audit.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Ticket, &Wait)> {
+        self.waits.iter()
+    }
+}

@@ -1,0 +1,217 @@
+//! How two browsers reach each other: which STUN and TURN servers they may use, and credentials for these
+//! (`GET /api/ice`).
+//!
+//! Credentials for a relay are worth stealing, so only members of a video pair get them: each is told a key of
+//! their own, which works once and not longer than the pair lasts. A call that goes on for longer than the
+//! credentials asks for another key.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rand::RngExt;
+use serde_json::json;
+
+use super::Stranger;
+use super::command::Fault;
+use super::voice;
+use crate::conn::{Request, Turn};
+use crate::kernel::bucket::{Bucket, Rate};
+use crate::kernel::id::ConnId;
+use crate::kernel::lobby::Mode;
+use crate::kernel::secret::Secret;
+use crate::limits;
+use crate::wire::head::Method;
+use crate::wire::ice::IceUrl;
+use crate::wire::query;
+use crate::wire::response::{Response, Status};
+
+/// What an operator may set about video.
+#[derive(Clone, Debug)]
+pub struct Video {
+    /// Whether only people with an account may meet by video.
+    pub require_account: bool,
+    /// Whether people may reach each other only through a relay, so that none learns another's address.
+    pub relay_only: bool,
+    /// The STUN and TURN servers that browsers are told of.
+    pub ice_servers: Vec<IceUrl>,
+    /// What the TURN servers and this one know (coturn's `static-auth-secret`).
+    pub turn_secret: Secret,
+    /// How long credentials for TURN work, in seconds.
+    pub turn_ttl_s: u64,
+}
+
+impl Default for Video {
+    fn default() -> Self {
+        Self {
+            require_account: false,
+            relay_only: false,
+            ice_servers: Vec::new(),
+            turn_secret: Secret::default(),
+            turn_ttl_s: 3_600,
+        }
+    }
+}
+
+/// What is kept of somebody who has been in a video pair.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    /// What [`Stranger::ice`] must be shown, until it is.
+    key: Option<u128>,
+    /// How many keys may be asked for.
+    keys: Bucket,
+    /// How fast the two browsers may talk to each other.
+    pub(super) signals: Bucket,
+}
+
+const KEY_RATE: Rate = Rate::new(limits::ICE_KEYS_PER_SECOND, limits::ICE_KEYS_BURST);
+
+impl Stranger {
+    /// `GET /api/ice`: the servers, for somebody with a key. `Err` is the refusal.
+    pub fn ice(&mut self, request: &Request<'_>, turn: &Turn<'_>) -> Result<Response, Response> {
+        let head = request.head;
+        let asked = query::value(head.query, "key");
+        let bearer = head.field("authorization").and_then(|value| {
+            let (scheme, key) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+        });
+        let Some(key) = asked.as_deref().or(bearer) else {
+            return Err(refusal(
+                "missing iceKey; strangerJoined of a video pair has it",
+            ));
+        };
+        let conn = self.key_holder(key).ok_or_else(|| {
+            refusal("unknown or used iceKey; ask for another with {\"type\":\"iceKey\"}")
+        })?;
+        // HEAD changes nothing (RFC 9110 section 9.2.1).
+        if head.method == Method::Get {
+            self.forget_ice_key(conn);
+        }
+        let video = &self.settings.video;
+        let servers = video.servers(turn.now.unix_ms / 1_000, self.clients[conn.index()].user);
+        let body = json!({
+            "iceServers": servers,
+            "iceTransportPolicy": if video.relay_only { "relay" } else { "all" },
+            "ttl": video.turn_ttl_s,
+        });
+        Ok(Response::json(Status::OK, body.to_string().into_bytes()))
+    }
+
+    /// `iceKey`: another key for somebody in a video pair.
+    pub(super) fn renew_ice_key<'t>(
+        &mut self,
+        conn: ConnId,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let client = &mut self.clients[conn.index()];
+        if self.lobby.peer(conn).is_none() || client.mode != Mode::Video {
+            return Err(Fault::new("bad_state", "This is not a video conversation."));
+        }
+        let call = client.call.get_or_insert_default();
+        call.keys
+            .take(KEY_RATE, turn.now.micros)
+            .map_err(Fault::too_fast)?;
+        let key = self.fresh_ice_key(conn);
+        voice::ice_key(turn.out.lane(conn), &key);
+        Ok(())
+    }
+
+    /// Makes the key of `conn`, instead of any before: where its record is, and what nobody can guess.
+    pub(super) fn fresh_ice_key(&mut self, conn: ConnId) -> String {
+        let secret: u128 = self.random.random();
+        let call = self.clients[conn.index()].call.get_or_insert_default();
+        call.key = Some(secret);
+        format!("{:08x}{secret:032x}", conn.index())
+    }
+
+    /// Makes the key of `conn` useless, if it has one.
+    pub(super) fn forget_ice_key(&mut self, conn: ConnId) {
+        if let Some(call) = &mut self.clients[conn.index()].call {
+            call.key = None;
+        }
+    }
+
+    fn key_holder(&self, key: &str) -> Option<ConnId> {
+        if key.len() != 40 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let index = usize::from_str_radix(&key[..8], 16).ok()?;
+        let secret = u128::from_str_radix(&key[8..], 16).ok()?;
+        let client = self.clients.get(index)?;
+        let held = client.call.as_ref()?.key?;
+        // One comparison of numbers: how long it takes does not tell how much was right.
+        (held == secret).then_some(client.conn)
+    }
+}
+
+impl Video {
+    /// What `RTCPeerConnection` takes as `iceServers`, for `user`; now is `unix_s`.
+    fn servers(&self, unix_s: u64, user: uuid::Uuid) -> Vec<serde_json::Value> {
+        let urls = |turn: bool| -> Vec<&str> {
+            let all = self.ice_servers.iter();
+            all.filter(|url| url.is_turn() == turn)
+                .map(IceUrl::as_str)
+                .collect()
+        };
+        let (stun, turn) = (urls(false), urls(true));
+        let mut servers = Vec::new();
+        if !stun.is_empty() {
+            servers.push(json!({ "urls": stun }));
+        }
+        if !turn.is_empty() {
+            let username = format!("{}:{user}", unix_s + self.turn_ttl_s);
+            let credential = credential(&self.turn_secret, &username);
+            servers.push(json!({ "urls": turn, "username": username, "credential": credential }));
+        }
+        servers
+    }
+}
+
+/// The password of `username` for TURN servers that know the secret (draft-uberti-behave-turn-rest-00).
+fn credential(secret: &Secret, username: &str) -> String {
+    let key = hmac::Key::new(
+        hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+        secret.expose().as_bytes(),
+    );
+    BASE64_STANDARD.encode(hmac::sign(&key, username.as_bytes()))
+}
+
+fn refusal(message: &str) -> Response {
+    Response::error(Status::UNAUTHORIZED, message).with_field("WWW-Authenticate", "Bearer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_those_of_the_rest_scheme() {
+        // openssl dgst -sha1 -hmac north-wind-secret -binary | base64
+        let secret = Secret::new("north-wind-secret");
+        assert_eq!(
+            credential(&secret, "1763640000:alice"),
+            "FJgtoNme5YIUqqxFxi1mZNiwWus="
+        );
+    }
+
+    #[test]
+    fn servers_are_grouped_by_whether_they_ask_for_credentials() {
+        let video = Video {
+            ice_servers: ["stun:a", "turn:b", "stuns:c", "turns:d?transport=tcp"]
+                .map(|url| url.parse().expect("a URL"))
+                .into(),
+            turn_secret: Secret::new("north-wind-secret"),
+            ..Video::default()
+        };
+        let servers = video.servers(1_000, uuid::Uuid::nil());
+        assert_eq!(servers[0], json!({ "urls": ["stun:a", "stuns:c"] }));
+        assert_eq!(
+            servers[1]["urls"],
+            json!(["turn:b", "turns:d?transport=tcp"])
+        );
+        assert_eq!(
+            servers[1]["username"],
+            "4600:00000000-0000-0000-0000-000000000000"
+        );
+        assert!(Video::default().servers(0, uuid::Uuid::nil()).is_empty());
+    }
+}
