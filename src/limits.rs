@@ -216,7 +216,7 @@ pub const STORE_STATEMENT_MS: u64 = 2_000;
 /// How long a database server may leave bytes unacknowledged before its connection is given up, in milliseconds.
 pub const STORE_SILENCE_MS: u64 = 5_000;
 /// Shortest and longest pause before a lost database server is tried again, in milliseconds.
-pub const STORE_RETRY_MS: [u64; 2] = [100, 5_000];
+pub const STORE_RECONNECT_MS: [u64; 2] = [100, 5_000];
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 

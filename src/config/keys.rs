@@ -174,12 +174,12 @@ pub const KEYS: &[Key] = &[
     ),
     number!(
         "register_rate",
-        "New accounts a second of one address; 0 is any number [default: 0.2]",
+        "New accounts a second of one address; 0 is any number [default: 1]",
         register.per_second
     ),
     number!(
         "register_burst",
-        "New accounts of one address at once [default: 10]",
+        "New accounts of one address at once [default: 100]",
         register.burst
     ),
     Key {

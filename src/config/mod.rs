@@ -83,7 +83,7 @@ impl Default for Config {
             message: pace(5.0, 20),
             skip: pace(2.0, 10),
             frame: pace(100.0, 200),
-            register: pace(0.2, 10),
+            register: pace(1.0, 100),
             allowed_origins: String::new(),
             trusted_proxies: Vec::new(),
             widen_after_ms: 8_000,
@@ -175,6 +175,8 @@ impl Config {
             },
             accounts: service::account::Settings {
                 message_rate: self.message.rate(),
+                register_rate: self.register.rate(),
+                room_ms: self.private_room_ms,
                 ..service::account::Settings::default()
             },
         }

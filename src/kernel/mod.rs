@@ -6,6 +6,7 @@
 pub mod addresses;
 pub mod ask;
 pub mod bucket;
+pub mod budgets;
 pub mod effect;
 pub mod history;
 pub mod id;

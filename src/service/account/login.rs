@@ -33,8 +33,6 @@ pub(super) struct NewAccount {
     user: User,
     pseudo_key: String,
     email_key: String,
-    address: Subscriber,
-    charge: Charge,
 }
 
 /// Somebody who is logging in.
@@ -76,10 +74,8 @@ impl Accounts {
             return Err(failure::response(Refusal::Unavailable));
         }
         let address = Subscriber::of(request.client);
-        let charge = self
-            .throttles
-            .by_address
-            .charge(&address, turn.now.micros)
+        self.registrations
+            .take(address, self.settings.register_rate, turn.now.micros)
             .map_err(|retry_us| too_many(retry_us, turn))?;
         let user = User {
             id: self.fresh_uuid(),
@@ -92,15 +88,11 @@ impl Accounts {
             user,
             pseudo_key,
             email_key,
-            address,
-            charge,
         };
         let ask = Ask::Hash(Hashing::Hash(password));
         let errand = Errand::Hash(Box::new(new));
-        if let Err(refusal) = self.ask(Some(request.conn), ask, errand, turn) {
-            self.throttles.by_address.refund(&address, charge);
-            return Err(failure::response(refusal));
-        }
+        self.ask(Some(request.conn), ask, errand, turn)
+            .map_err(failure::response)?;
         Ok(None)
     }
 
@@ -112,10 +104,9 @@ impl Accounts {
         outcome: Outcome,
         turn: &mut Turn<'_>,
     ) {
-        let (address, charge) = (new.address, new.charge);
         if asker.is_none() {
             // They were told that it did not work.
-            return self.throttles.by_address.refund(&address, charge);
+            return;
         }
         let phc = match outcome {
             Ok(Answer::Hashed(phc)) => Ok(phc),
@@ -133,7 +124,6 @@ impl Accounts {
             self.ask(asker, Ask::Store(query), errand, turn)
         });
         if let Err(refusal) = asked {
-            self.throttles.by_address.refund(&address, charge);
             self.respond(asker, failure::response(refusal));
         }
     }
@@ -146,10 +136,6 @@ impl Accounts {
         outcome: Outcome,
         turn: &mut Turn<'_>,
     ) {
-        if outcome != Err(Refusal::Taken) {
-            // Only who looks for names that are taken is to be slowed down.
-            self.throttles.by_address.refund(&new.address, new.charge);
-        }
         let response = match outcome {
             Ok(Answer::Done) => {
                 turn.stats.registrations += 1;

@@ -37,6 +37,7 @@ use uuid::Uuid;
 use crate::conn::{Late, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
 use crate::kernel::bucket::Rate;
+use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::order::Order;
 use crate::kernel::secret::Secret;
@@ -64,6 +65,8 @@ pub struct Settings {
     pub message_rate: Rate,
     /// What tokens are signed with; one that lasts as long as the process if there is none.
     pub key: Option<Key>,
+    /// Accounts that one address makes.
+    pub register_rate: Rate,
     /// How long a private room lasts, in milliseconds.
     pub room_ms: u64,
     /// Sockets that are told in one turn how many people are here.
@@ -75,6 +78,7 @@ impl Default for Settings {
         Self {
             message_rate: Rate::new(5.0, 20),
             key: None,
+            register_rate: Rate::new(1.0, 100),
             room_ms: limits::PRIVATE_ROOM_MS,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
         }
@@ -96,6 +100,7 @@ pub struct Accounts {
     notices: Notices,
     expiry: Expiry,
     throttles: Throttles,
+    registrations: Budgets,
     /// Connections whose WebSocket is about to be opened, and what for.
     arrivals: HashMap<ConnId, Arrival, FixedState>,
     late: VecDeque<(ConnId, Late<()>)>,
@@ -138,6 +143,7 @@ impl Accounts {
             notices: Notices::default(),
             expiry: Expiry::new(random.next_u64()),
             throttles: Throttles::new(random.next_u64()),
+            registrations: Budgets::new(limits::ADDRESSES_MAX, random.next_u64()),
             arrivals: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             late: VecDeque::new(),
             kept: VecDeque::new(),

@@ -21,16 +21,15 @@ mod tests;
 mod voice;
 mod waiting;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use foldhash::fast::FixedState;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use crate::conn::Turn;
-use crate::kernel::addresses::Subscriber;
-use crate::kernel::bucket::{Bucket, Rate};
+use crate::kernel::bucket::Rate;
+use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::membership::Membership;
 use crate::kernel::order::Order;
@@ -84,7 +83,7 @@ pub struct Rooms {
     /// Sockets that wait for the next turn's, in the order in which they came.
     waiting: VecDeque<ConnId>,
     /// What addresses have done by plain requests.
-    addresses: HashMap<Subscriber, Bucket, FixedState>,
+    addresses: Budgets,
     random: StdRng,
     order: Order,
     stamp: Stamp,
@@ -173,7 +172,7 @@ impl Rooms {
             backlog_bytes: 0,
             history_bytes: 0,
             waiting: VecDeque::new(),
-            addresses: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
+            addresses: Budgets::new(limits::ABSENT_MAX, random.next_u64()),
             order: Order::default(),
             stamp: Stamp::default(),
             online: 0,

@@ -208,17 +208,12 @@ impl Rooms {
         turn: &Turn<'_>,
     ) -> Result<(), Fault<'static>> {
         let now_us = turn.now.micros;
-        if self.addresses.len() >= limits::ABSENT_MAX {
-            self.addresses.retain(|_, bucket| !bucket.is_full(now_us));
-            self.addresses.shrink_to_fit();
-        }
-        let subscriber = Subscriber::of(request.client);
-        if self.addresses.len() >= limits::ABSENT_MAX && !self.addresses.contains_key(&subscriber) {
-            return Err(Fault::too_fast(1_000_000));
-        }
-        let bucket = self.addresses.entry(subscriber).or_default();
-        bucket
-            .take(self.settings.message_rate, now_us)
+        self.addresses
+            .take(
+                Subscriber::of(request.client),
+                self.settings.message_rate,
+                now_us,
+            )
             .map_err(Fault::too_fast)
     }
 
