@@ -76,7 +76,7 @@ export class Entrance {
     const option = (value, label) => make('label', {},
       make('input', { type: 'radio', name: 'mode', value, checked: value === this.#mode }), make('span', { textContent: label }));
     const choice = make('fieldset', { className: 'choice' },
-      make('legend', { className: 'unseen', textContent: 'What would you like to do?' }), option('in', 'Sign in'), option('up', 'Create an account'));
+      make('legend', { className: 'unseen', textContent: 'What would you like to do?' }), option('in', 'Sign in'), option('up', 'New account'));
     choice.addEventListener('change', ({ target }) => this.#switch(target.value));
     return choice;
   }

@@ -91,7 +91,7 @@ test.describe('Signing in', () => {
     const page = await person({ url: accounts, tolerates });
     await nav(page).getByRole('link', { name: 'Sign in' }).click();
     await expect(page).toHaveTitle('Sign in');
-    await page.locator('.choice').getByText('Create an account').click();
+    await page.getByRole('radio', { name: 'New account' }).check();
     const name = `Ann${Date.now() % 1_000_000}`;
     await label(page, 'Name').fill(name);
     await label(page, 'E-mail address').fill(`${name}@example.org`);
@@ -101,7 +101,7 @@ test.describe('Signing in', () => {
     await expect(nav(page).getByRole('link', { name: 'Account' })).toBeVisible();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await expect(nav(page).getByRole('link', { name: 'Sign in' })).toBeVisible();
-    await page.locator('.choice').getByText('Sign in').click();
+    await page.getByRole('radio', { name: 'Sign in' }).check();
     await label(page, 'Name or e-mail address').fill(name.toUpperCase());
     await label(page, 'Password').fill('wrong horse');
     await page.getByRole('button', { name: 'Sign in' }).click();
@@ -120,7 +120,7 @@ test.describe('Signing in', () => {
     const page = await person({ url: accounts, tolerates });
     await goto(page, '/account');
     await label(page, 'Name or e-mail address').fill('ann@example.org');
-    await page.locator('.choice').getByText('Create an account').click();
+    await page.getByRole('radio', { name: 'New account' }).check();
     await expect(label(page, 'E-mail address')).toHaveValue('ann@example.org');
     await label(page, 'Name').fill('a');
     await label(page, 'Password').fill('short');
@@ -138,7 +138,7 @@ test.describe('Signing in', () => {
     const { user } = await register(accounts);
     const page = await person({ url: accounts, tolerates });
     await goto(page, '/account');
-    await page.locator('.choice').getByText('Create an account').click();
+    await page.getByRole('radio', { name: 'New account' }).check();
     await label(page, 'Name').fill(user.pseudo);
     await label(page, 'E-mail address').fill('other@example.org');
     await label(page, 'Password').fill('correct horse');
@@ -154,7 +154,7 @@ test.describe('Signing in', () => {
     await expect(label(page, 'Password')).toHaveAttribute('autocomplete', 'current-password');
     await page.getByRole('button', { name: 'Show the password' }).click();
     await expect(label(page, 'Password')).toHaveAttribute('type', 'text');
-    await page.locator('.choice').getByText('Create an account').click();
+    await page.getByRole('radio', { name: 'New account' }).check();
     await expect(label(page, 'E-mail address')).toHaveAttribute('autocomplete', 'email');
     await expect(label(page, 'Password')).toHaveAttribute('autocomplete', 'new-password');
   });
@@ -162,7 +162,7 @@ test.describe('Signing in', () => {
   test('Account: countries by name, with a guess from the language', async ({ person, accounts }) => {
     const page = await person({ url: accounts, locale: 'pt-BR' });
     await goto(page, '/account');
-    await page.locator('.choice').getByText('Create an account').click();
+    await page.getByRole('radio', { name: 'New account' }).check();
     await expect(label(page, 'Country')).toHaveValue('BR');
     expect(await label(page, 'Country').locator('option').count()).toBe(250);
     await label(page, 'Country').selectOption('Japan');
@@ -636,7 +636,7 @@ for (const colorScheme of ['light', 'dark']) {
       await page.keyboard.press('Escape');
       await page.evaluate(() => localStorage.removeItem('passerby.account'));
       await page.reload();
-      await page.locator('.choice').getByText('Create an account').click();
+      await page.getByRole('radio', { name: 'New account' }).check();
       await page.getByRole('button', { name: 'Create an account' }).click();
       await check('creating an account');
     });
