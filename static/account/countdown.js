@@ -4,7 +4,7 @@ import { serverNow } from './api.js';
 import { left } from './spans.js';
 
 const NOTICES = [
-  [5 * 60_000, 'Less than five minutes are left in this room. What you would like to keep, write it down now.'],
+  [5 * 60_000, 'Less than five minutes are left in this room.'],
   [60 * 60_000, 'Less than an hour is left in this room.'],
 ];
 /** The server is given a moment to end the room before it is asked. */

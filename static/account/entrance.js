@@ -238,11 +238,13 @@ function reveal(input) {
 function nameComplaint(text) {
   const length = [...text.trim()].length;
   if (text.includes('@')) return 'A name cannot have an @, so that it is never taken for an e-mail address.';
+  if (!length) return 'Please write a name.';
   return length >= 2 && length <= 32 ? '' : `A name has 2 to 32 characters; this one has ${length}.`;
 }
 
 function passwordComplaint(text) {
   const length = [...text].length;
+  if (!length) return 'Please write a password.';
   return length >= 8 && length <= 128 ? '' : `A password has 8 to 128 characters; this one has ${length}.`;
 }
 

@@ -79,7 +79,7 @@ export class Transcript {
   #draw() {
     const { messages, isLoaded, hasOlder } = this.#talk;
     this.#earlier.hidden = !hasOlder;
-    this.#top.textContent = isLoaded ? 'The two of you have a room. Nobody else can read what you write, and after a day it is gone.' : 'Loading …';
+    this.#top.textContent = isLoaded ? 'This room belongs to the two of you for a day. Then it is gone, with every word in it.' : 'Loading …';
     this.#top.hidden = hasOlder;
     const gone = new Set(this.#drawn.keys());
     let place = this.#earlier;
