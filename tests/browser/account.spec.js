@@ -10,6 +10,9 @@ const tolerates = /Failed to load resource|WebSocket connection to/;
 const FLAGS = { 'register-rate': 0 };
 let number = 0;
 
+// Most of them are two people, each with a password that takes its time.
+base.describe.configure({ timeout: 60_000 });
+
 const test = base.extend({
   /** A server with accounts, other flags than usual. */
   accounts: [async ({}, use) => {
@@ -602,7 +605,7 @@ test.describe('Keeping in touch', () => {
 for (const colorScheme of ['light', 'dark']) {
   for (const viewport of [{ width: 1280, height: 800 }, { width: 320, height: 568 }]) {
     test(`Account: axe finds nothing, nothing is cut off (${colorScheme}, ${viewport.width} px)`, async ({ person }) => {
-      test.setTimeout(90_000);
+      test.setTimeout(120_000);
       let line;
       const rooms = [room({ unread: 12 }), room({ id: THEM, country_b: 'BR', user_a_room_name: 'Balcony', expires_at: new Date(Date.now() + 240_000).toISOString() })];
       const page = await person({ colorScheme, viewport, isMobile: viewport.width < 500, hasTouch: viewport.width < 500, tolerates, before: async (page) => {
