@@ -1,5 +1,7 @@
 // Puts the page together.
 
+import * as stranger from './account/stranger.js';
+import { session } from './account/session.js';
 import { Banner } from './banner.js';
 import { Chat } from './chat.js';
 import { find } from './dom.js';
@@ -10,7 +12,7 @@ import { Start } from './start.js';
 import { tab } from './storage.js';
 import './viewport.js';
 
-const client = new Passerby();
+const client = new Passerby(stranger.address);
 let start = null;
 let mode = tab.read('mode', 'text');
 let video = null;
@@ -55,6 +57,7 @@ choose(mode);
 settings.start(() => {
   chat.forget();
   start.forget();
+  session.reload();
   router.forget();
 });
 // Until something has happened in the chat, the first screen has its title, too.
@@ -62,6 +65,8 @@ router.add({ ...start.screen, title: () => chat.title });
 router.add(chat.screen);
 router.add({ path: '/video', load: loadVideo, style: 'style/video.css' });
 router.add({ path: '/rooms', label: 'Rooms', load: async () => (await import('./rooms/screen.js')).screen, style: 'style/rooms.css' });
+router.add({ path: '/account', label: 'Sign in', load: async () => (await import('./account/screen.js')).screen, style: 'style/account.css' });
 client.connect();
+stranger.follow(client, chat);
 const banner = new Banner();
 router.start((connection) => banner.follow(connection ?? client));

@@ -5,9 +5,14 @@ import { linkify } from './linkify.js';
 import { clockTime, exactTime } from './time.js';
 
 const GROUP_MS = 5 * 60_000;
-const STATES = { sending: 'Sending…', sent: 'Sent', failed: 'Not delivered', waiting: 'Will be delivered when they come back' };
+const STATES = { sending: 'Sending…', sent: 'Sent', read: 'Read', failed: 'Not delivered', waiting: 'Will be delivered when they come back' };
 
-export const note = (text) => make('p', { className: 'note', textContent: text });
+/** A line about what happened, perhaps with a link: { href, label }. */
+export function note(text, link) {
+  const line = make('p', { className: 'note', textContent: text });
+  if (link) line.append(' ', make('a', { href: link.href, textContent: link.label }));
+  return line;
+}
 
 export const bubble = ({ text, at }) => make('div', { className: 'bubble', dir: 'auto', title: exactTime(at) }, ...linkify(text));
 

@@ -100,6 +100,11 @@ export class Chat extends EventTarget {
     if (this.#phase === 'idle' || this.#phase === 'ended') router.go('/');
   }
 
+  /** Adds a line about what happened to the log, perhaps with a link: { href, label }. */
+  note(text, link) {
+    this.#log.add({ who: 'note', text, link, at: new Date().toISOString() });
+  }
+
   #listen() {
     const heard = {
       strangerJoined: (pair) => this.#joined(pair),
@@ -115,7 +120,10 @@ export class Chat extends EventTarget {
         // When the chat is over, the log says so itself.
         if (code !== 'over') alert.say(`Not delivered: ${message}`);
       },
-      error: ({ message }) => alert.say(message),
+      error: ({ code, message }) => {
+        if (code === 'replaced') this.#act('cancel');
+        alert.say(message);
+      },
     };
     for (const [type, hear] of Object.entries(heard)) {
       this.#client.addEventListener(type, ({ detail }) => hear(detail));
@@ -223,11 +231,6 @@ export class Chat extends EventTarget {
   /** Puts the focus where one writes. A keyboard on glass would cover the pictures. */
   takeFocus() {
     if (document.body.dataset.mode !== 'video' || !isTouch()) this.#composer.focus();
-  }
-
-  /** Writes something into the log that nobody has said. */
-  note(text) {
-    this.#log.add({ who: 'note', text, at: new Date().toISOString() });
   }
 
   #show() {

@@ -83,7 +83,7 @@ export class Log {
   #draw(entry) {
     if (entry.who === 'note') {
       this.#group = null;
-      this.#element.append(note(entry.text));
+      this.#element.append(note(entry.text, entry.link));
       return;
     }
     const words = bubble(entry);

@@ -6,6 +6,8 @@ import { settings } from './settings.js';
 const NAME = 'Passerby';
 let base = NAME;
 let count = 0;
+/** What waits to be read, whether somebody looks or not. */
+let unread = 0;
 let audio = null;
 
 /** Sets the title, without the number. */
@@ -14,10 +16,16 @@ export function setTitle(title) {
   draw();
 }
 
-/** Something came; says so if nobody looks. */
-export function notify({ isQuiet = false } = {}) {
+/** How many messages wait to be read in rooms of one's own. */
+export function setUnread(number) {
+  unread = number;
+  draw();
+}
+
+/** Something came; says so if nobody looks. What is unread anyway `counts` no second time. */
+export function notify({ isQuiet = false, counts = true } = {}) {
   if (!document.hidden) return;
-  count += 1;
+  if (counts) count += 1;
   draw();
   if (settings.sound && !isQuiet) chime();
 }
@@ -28,9 +36,10 @@ export function allowSound() {
 }
 
 function draw() {
-  document.title = count ? `(${count}) ${base}` : base;
+  const sum = count + unread;
+  document.title = sum ? `(${sum}) ${base}` : base;
   const icon = find('link[rel=icon]');
-  const name = count ? 'favicon-dot.svg' : 'favicon.svg';
+  const name = sum ? 'favicon-dot.svg' : 'favicon.svg';
   if (!icon.href.endsWith(`/${name}`)) icon.href = new URL(name, import.meta.url).href;
 }
 

@@ -4,6 +4,7 @@
  * It keeps one WebSocket open, comes back when that is lost, and turns what the server says into events: every
  * server message is dispatched under its `type` with the message as `detail`. Besides there are
  *   `state`   the connection changed: `state` is online, connecting, waiting (until `retryAt`), offline or closed
+ *   `lost`    a connection is gone or, without `wasOpen`, could not be had: { code, reason, wasOpen }
  *   `failed`  what was sent under `cid` was refused or cannot be delivered any more
  * A message that was not acknowledged is sent again under the same `cid` when a new connection opens, unless the
  * conversation it belongs to is over; what the server acknowledged is never sent again.
@@ -24,11 +25,13 @@ export class Passerby extends EventTarget {
   /** Whom to look for, while somebody is looked for. */
   #wish = null;
   #searchTimer = 0;
+  /** Whether the connection is to be another one, once nobody is there. */
+  #isStale = false;
 
   /** The conversation: { pairId, mode, interests, initiator }, or null. */
   pair = null;
 
-  /** `url`: the server's socket, relative to the page or absolute. */
+  /** `url`: the server's socket, relative to the page or absolute, or a function that returns it, asked each time. */
   constructor(url = '/ws?auto=0&format=json') {
     super();
     this.#line = new Line(url, { probe: { type: 'stats' }, isAnswered: ({ type }) => ANSWERED.has(type) });
@@ -37,7 +40,11 @@ export class Passerby extends EventTarget {
       this.#flush();
     });
     this.#line.addEventListener('message', ({ detail }) => this.#hear(detail));
-    this.#line.addEventListener('lost', () => this.#lose());
+    this.#line.addEventListener('lost', ({ detail }) => {
+      this.#isStale = false;
+      this.#lose();
+      this.#emit('lost', detail);
+    });
     this.#line.addEventListener('state', ({ detail }) => this.#emit('state', detail));
   }
 
@@ -73,11 +80,21 @@ export class Passerby extends EventTarget {
     this.#line.close();
   }
 
+  /** Connects anew, to where the `url` leads now; not before the conversation is over. */
+  renew() {
+    this.#isStale = this.#line.state !== 'closed';
+    this.#settle();
+  }
+
   /** Looks for somebody: { mode, interests, language, anyone }. Ends the conversation, if there is one. */
   find(wish = {}) {
     const type = this.pair ? 'nextStranger' : 'findMatch';
     this.#end();
     this.#wish = { mode: 'text', ...wish };
+    if (this.#isStale) {
+      this.#write({ type: 'stopChat' });
+      return this.#settle();
+    }
     this.connect();
     this.#write({ type, ...this.#wish });
   }
@@ -88,6 +105,7 @@ export class Passerby extends EventTarget {
     this.#wish = null;
     this.#end();
     this.#write({ type: 'stopChat' });
+    this.#settle();
   }
 
   /** Says something to the stranger; returns the `cid` that `sent` or `failed` will name, or null without one. */
@@ -124,6 +142,14 @@ export class Passerby extends EventTarget {
     this.#emit('strangerLeft', { type: 'strangerLeft', pairId: pair.pairId, reason: 'connection' });
   }
 
+  #settle() {
+    if (!this.#isStale || this.pair) return;
+    this.#isStale = false;
+    this.#line.close();
+    // The new connection looks on for whom was looked for.
+    this.#line.connect();
+  }
+
   #write(command) {
     return this.#line.write(command);
   }
@@ -153,10 +179,12 @@ export class Passerby extends EventTarget {
       this.#end();
     } else if (type === 'error') {
       if (this.#refused(event)) return;
+      if (event.code === 'replaced') this.#wish = null;
     } else if (pairId !== undefined && pairId !== this.pair?.pairId) {
       return;
     }
     this.#emit(type, event);
+    this.#settle();
   }
 
   /** Deals with a refusal; false if it is for others to deal with. */

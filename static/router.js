@@ -51,6 +51,19 @@ export function refreshTitle() {
   if (current) setTitle(valueOf(current.screen.title));
 }
 
+/** The connection of the present screen may be another now. */
+export function refreshConnection() {
+  if (current) watch(valueOf(current.screen.connection));
+}
+
+/** The link to a screen says something else now. */
+export function rename(path, label) {
+  const route = routes.find((known) => known.path === path);
+  route.label = label;
+  const link = [...find('#nav').children].find(({ hash }) => hash === `#${path}`);
+  link.firstChild.textContent = label;
+}
+
 /** Shows at a screen's link how many things wait there. */
 export function badge(path, count) {
   badges.set(path, count);
@@ -99,7 +112,10 @@ const valueOf = (value) => (typeof value === 'function' ? value() : value);
 function reveal(next, own) {
   if (next === current && own === rest) return;
   rest = own;
-  if (next === current) return void next.screen.enter?.(own);
+  if (next === current) {
+    next.screen.enter?.(own);
+    return void watch(valueOf(next.screen.connection));
+  }
   current?.screen.leave?.();
   current = next;
   const { element } = next.screen;
@@ -111,8 +127,8 @@ function reveal(next, own) {
     else link.removeAttribute('aria-current');
   }
   refreshTitle();
-  watch(valueOf(next.screen.connection));
   next.screen.enter?.(own);
+  watch(valueOf(next.screen.connection));
   // The keyboard goes on from here, wherever the screen has no better place.
   if (!element.contains(document.activeElement)) find('#main').focus({ preventScroll: true });
 }

@@ -25,6 +25,11 @@ export class Scroll {
     }).observe(log);
   }
 
+  /** Whether the end of the log is what is seen of it. */
+  get isNear() {
+    return this.#distance() <= NEAR_PX;
+  }
+
   /** Appends by calling `append`, and follows if the reader was near the end or wrote it. */
   follow(append, { isOwn = false, counts = true } = {}) {
     const isNear = isOwn || this.#distance() <= NEAR_PX;

@@ -25,6 +25,14 @@ class Drawer {
     }
   }
 
+  remove(key) {
+    try {
+      window[this.#name].removeItem(PREFIX + key);
+    } catch {
+      // Nothing was kept.
+    }
+  }
+
   clear() {
     try {
       const store = window[this.#name];

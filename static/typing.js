@@ -5,8 +5,12 @@ import { find } from './dom.js';
 const LASTS_MS = 6_000;
 
 export class Typing {
-  #line = find('#typing');
+  #line;
   #timer = 0;
+
+  constructor(line = find('#typing')) {
+    this.#line = line;
+  }
 
   start() {
     clearTimeout(this.#timer);

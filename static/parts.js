@@ -1,6 +1,6 @@
-// The parts of the screen that are made here, since nobody needs them before they come here.
+// The parts that several screens are made of. The first screens do without them.
 
-import { make } from '../dom.js';
+import { make } from './dom.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -12,6 +12,8 @@ export const ICONS = {
   pen: 'M5 19l.8-3.6L16.2 5a1.6 1.6 0 0 1 2.3 0l.5.5a1.6 1.6 0 0 1 0 2.3L8.6 18.2z',
   emoji: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M8.5 14.2c1.8 2.6 5.2 2.6 7 0M9 9.6v.2M15 9.6v.2',
   send: 'M12 19V5m-6 6 6-6 6 6',
+  close: 'M6.5 6.5l11 11M17.5 6.5l-11 11',
+  react: 'M20 11a8 8 0 1 1-7-6.9M8 14c1.7 2.4 4.9 2.4 6.5 0M8.6 10v.2M13.8 10v.2M19.5 2.5v6M16.5 5.5h6',
 };
 
 export function icon(name) {

@@ -1,0 +1,39 @@
+// The countries of ISO 3166-1, by their names, and which one it may be.
+
+const CODES =
+  'AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF CG CH CI CK ' +
+  'CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR ' +
+  'GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT ' +
+  'LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH ' +
+  'PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL ' +
+  'TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW';
+
+const names = new Intl.DisplayNames(['en'], { type: 'region', fallback: 'code' });
+
+/** A country's name in the language of the page; the code, if it is none. */
+export function nameOf(code) {
+  try {
+    return names.of(code);
+  } catch {
+    return code;
+  }
+}
+
+/** [code, name] of all, by name. */
+export function all() {
+  const { compare } = new Intl.Collator('en');
+  return CODES.split(' ').map((code) => [code, nameOf(code)]).sort(([, one], [, other]) => compare(one, other));
+}
+
+/** The country that the browser's languages speak for: one that names a country first. */
+export function guess(languages = navigator.languages) {
+  const locales = languages.flatMap((language) => {
+    try {
+      return [new Intl.Locale(language)];
+    } catch {
+      return [];
+    }
+  });
+  const region = locales.find((locale) => locale.region)?.region ?? locales[0]?.maximize().region;
+  return CODES.split(' ').includes(region) ? region : '';
+}

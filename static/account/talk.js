@@ -1,0 +1,370 @@
+// What is said in one private room: each message once, in the server's order, and behind it what is on its way.
+
+import { freshId, Line } from '../line.js';
+import { tab } from '../storage.js';
+import { request, serverNow } from './api.js';
+import { session } from './session.js';
+
+const PAGE = 50;
+/** A page may be shorter than it was asked for when its messages are long. */
+const PAGE_CHARS = 30_000;
+/** Another attempt to have what could not be had. */
+const AGAIN_MS = 3_000;
+
+/**
+ * Dispatches
+ *   `room`     what is known of the room has changed
+ *   `change`   { kind: all | before | state | reactions, message }: messages came or went, or one looks different now
+ *   `typing`   the other one is
+ *   `ended`    { why: ended | missing }: there is nothing to come back to
+ *   `trouble`  { message }: a sentence about what went wrong
+ *
+ * A message is { id, cid, who: you | stranger, text, at, state: sending | sent | read | failed, isRead, reactions }.
+ */
+export class Talk extends EventTarget {
+  #id;
+  /** What the server has, in its order. */
+  #said = [];
+  /** What it has not confirmed, in the order in which it was written. */
+  #pending = [];
+  /** cid -> the number of the connection that a message went to. */
+  #written = new Map();
+  #holdTimer = 0;
+  #againTimer = 0;
+  #isOver = false;
+  /** Whether the connection was let go from here. */
+  #isResting = false;
+  #older = null;
+  #readId = '';
+
+  /** As the server describes it, once it is known. */
+  room = null;
+  isLoaded = false;
+  hasOlder = false;
+  line;
+
+  constructor(id) {
+    super();
+    this.#id = id;
+    this.line = new Line(() => `/ws/${id}?token=${encodeURIComponent(session.token ?? '')}`, { isAnswered: ({ type }) => type === 'message' });
+    this.line.addEventListener('open', () => this.#opened());
+    this.line.addEventListener('message', ({ detail }) => this.#heard(detail));
+    this.line.addEventListener('lost', ({ detail }) => this.#lost(detail));
+    for (const kept of tab.read(this.#key, [])) this.#pending.push({ ...kept, who: 'you', reactions: [] });
+  }
+
+  get messages() {
+    return [...this.#said, ...this.#pending];
+  }
+
+  get isSending() {
+    return this.#pending.some(({ state }) => state === 'sending');
+  }
+
+  get newestHeard() {
+    return this.#said.findLast(({ who }) => who === 'stranger');
+  }
+
+  /** Whether there is something that the other one does not know to be read. */
+  get isUnread() {
+    const newest = this.newestHeard;
+    return newest !== undefined && !newest.isRead && newest.id !== this.#readId;
+  }
+
+  /** Looks what is there, and stays connected to it. */
+  async open() {
+    if (this.#isOver) return;
+    this.#isResting = false;
+    clearTimeout(this.#againTimer);
+    const answer = await request('GET', `/rooms/${this.#id}`);
+    if (this.#isOver || !session.isOpen) return;
+    if (answer.status === 410 || answer.status === 404) return this.#end(answer.status === 410 ? 'ended' : 'missing');
+    if (answer.status === 200) {
+      this.room = answer.data;
+      this.#emit('room');
+      this.line.connect();
+    } else if (answer.status !== 401) {
+      this.#emit('trouble', answer);
+      this.#againTimer = setTimeout(() => void this.open(), answer.retryMs || AGAIN_MS);
+    }
+  }
+
+  /** Lets the connection go, as long as nobody looks; `open` takes it up again. */
+  rest() {
+    this.#isResting = true;
+    clearTimeout(this.#againTimer);
+    this.line.close();
+  }
+
+  /** Lets everything go. */
+  close() {
+    this.#isOver = true;
+    clearTimeout(this.#holdTimer);
+    this.rest();
+  }
+
+  say(text) {
+    const message = { cid: freshId(), who: 'you', text, at: new Date(serverNow()).toISOString(), state: 'sending', reactions: [] };
+    this.#pending.push(message);
+    this.#keep();
+    this.#change('all', message);
+    this.#flush();
+  }
+
+  /** Sends again, under the same cid, what was refused. */
+  retry({ cid }) {
+    this.#written.delete(cid);
+    this.#mark(cid, 'sending');
+    this.#flush();
+  }
+
+  typing() {
+    this.line.write({ type: 'typing' });
+  }
+
+  /** Tells the other one that everything up to now was seen. */
+  read() {
+    if (!this.isUnread) return;
+    const { id } = this.newestHeard;
+    if (this.line.write({ type: 'read', id })) this.#readId = id;
+  }
+
+  /** Puts an own reaction on a message, or takes it back if it is there already; false if it could not be. */
+  async react(message, emoji) {
+    const me = session.user?.id;
+    const before = message.reactions;
+    const isThere = before.some((reaction) => reaction.user_id === me && reaction.emoji === emoji);
+    const others = before.filter(({ user_id }) => user_id !== me);
+    this.#put(message, isThere ? others : [...others, { user_id: me, emoji }]);
+    const path = `/messages/${message.id}/reactions`;
+    const answer = await (isThere ? request('DELETE', path) : request('POST', path, { emoji }));
+    // To find none is as good as having removed it.
+    if (answer.status === 200 || (isThere && answer.status === 404)) return;
+    if (answer.status === 410) return this.#end('ended');
+    this.#put(message, before);
+    this.#emit('trouble', answer);
+  }
+
+  /** Loads a page of what was said before; one at a time. */
+  older() {
+    const oldest = this.#said[0];
+    if (!oldest || !this.hasOlder) return Promise.resolve();
+    this.#older ??= this.#page(oldest.id).then((page) => {
+      if (!page) return;
+      this.hasOlder = isFull(page);
+      const known = new Set(this.#said.map(({ id }) => id));
+      this.#said.unshift(...page.filter(({ id }) => !known.has(id)));
+      this.#change('before');
+    }).finally(() => (this.#older = null));
+    return this.#older;
+  }
+
+  get #key() {
+    return `outbox.${this.#id}`;
+  }
+
+  #opened() {
+    this.#readId = '';
+    this.#flush();
+    void this.#catchUp();
+  }
+
+  #lost({ code, wasOpen }) {
+    if (this.#isOver || this.#isResting || !session.isOpen) return;
+    if (wasOpen && code === 1000) {
+      // A room that ends closes properly.
+      this.rest();
+      void this.open();
+    } else if (!wasOpen) {
+      void this.#verify();
+    }
+  }
+
+  /** Why it could not be connected to, the browser does not say; a request finds out whether the room is there. */
+  async #verify() {
+    const { status } = await request('GET', `/rooms/${this.#id}`);
+    if (this.#isOver || !session.isOpen) return;
+    if (status === 410 || status === 404) this.#end(status === 410 ? 'ended' : 'missing');
+  }
+
+  /** Fetches the newest messages: all that was missed, or where to begin. */
+  async #catchUp() {
+    const page = await this.#page();
+    if (!page) return;
+    const known = new Map(this.#said.map((message) => [message.id, message]));
+    const oldest = page[0]?.id ?? '';
+    // With a gap between what is known and what came, the known is left: it is fetched again when it is scrolled to.
+    const isLinked = this.isLoaded && (!isFull(page) || known.has(oldest));
+    if (!isLinked) {
+      this.#said = [];
+      this.hasOlder = isFull(page);
+    }
+    this.isLoaded = true;
+    for (const message of page) {
+      const before = known.get(message.id);
+      if (before) Object.assign(before, { state: message.state, isRead: message.isRead, reactions: message.reactions });
+      if (before && isLinked) continue;
+      this.#insert(before ?? message);
+    }
+    this.#change('all');
+    for (const message of page) this.#change('reactions', known.get(message.id) ?? message);
+  }
+
+  async #page(before) {
+    const query = new URLSearchParams({ limit: PAGE, ...(before && { before }) });
+    const answer = await request('GET', `/rooms/${this.#id}/messages?${query}`);
+    if (this.#isOver) return null;
+    if (answer.status === 200) return answer.data.map((message) => this.#entryOf(message));
+    if (answer.status === 410) this.#end('ended');
+    else if (answer.status !== 401) {
+      this.#emit('trouble', answer);
+      if (!before) this.#againTimer = setTimeout(() => void this.#catchUp(), answer.retryMs || AGAIN_MS);
+    }
+    return null;
+  }
+
+  #entryOf({ id, sender_id, content, is_read, sent_at, reactions }) {
+    const isOwn = sender_id === session.user?.id;
+    const state = isOwn ? (is_read ? 'read' : 'sent') : undefined;
+    return { id, who: isOwn ? 'you' : 'stranger', text: content, at: sent_at, state, isRead: is_read, reactions: reactions ?? [] };
+  }
+
+  /** Puts a message where it belongs, once; false if it was there. */
+  #insert(message) {
+    if (this.#said.some(({ id }) => id === message.id)) return false;
+    if (message.who === 'you' && this.#adopt(message)) return false;
+    const at = this.#said.findLastIndex((other) => other.at < message.at || (other.at === message.at && other.id < message.id));
+    this.#said.splice(at + 1, 0, message);
+    return true;
+  }
+
+  /**
+   * An own message that was not sent from here now: most likely one whose acknowledgement was lost with the connection.
+   * It stays one message; should the acknowledgement name another one, both are shown.
+   */
+  #adopt(message) {
+    const pending = this.#pending.find(({ text, state, adopted }) => text === message.text && state === 'sending' && !adopted);
+    if (pending) pending.adopted = message;
+    return pending !== undefined;
+  }
+
+  #heard(event) {
+    const { type, id, cid } = event;
+    const hear = {
+      message: () => {
+        if (this.#insert({ id, who: 'stranger', text: event.content, at: event.sent_at, isRead: false, reactions: [] })) this.#change('all', this.#find(id));
+      },
+      message_ack: () => this.#acknowledged(event),
+      message_sent: () => {
+        if (this.#pending.some((message) => message.cid === cid && cid !== undefined)) this.#acknowledged(event);
+        else if (this.#insert({ id, who: 'you', text: event.content, at: event.sent_at, state: 'sent', reactions: [] })) this.#change('all', this.#find(id));
+      },
+      read: () => this.#wasRead(id),
+      typing: () => this.#emit('typing'),
+      reaction: () => this.#reacted(event),
+      error: () => this.#refused(event),
+    };
+    hear[type]?.();
+  }
+
+  #acknowledged({ id, cid, sent_at }) {
+    const at = this.#pending.findIndex((message) => message.cid === cid);
+    if (at < 0) return;
+    const [message] = this.#pending.splice(at, 1);
+    this.#written.delete(cid);
+    this.#keep();
+    const { adopted } = message;
+    delete message.adopted;
+    Object.assign(message, { id, at: sent_at ?? message.at, state: 'sent' });
+    if (adopted?.id === id) Object.assign(message, { at: adopted.at, state: adopted.state, reactions: adopted.reactions });
+    else if (adopted) this.#insert(adopted);
+    // It stays where it was read: behind everything that was there before it.
+    if (!this.#find(id)) this.#said.push(message);
+    this.#change('all', message);
+    this.#change('state', message);
+  }
+
+  #wasRead(id) {
+    const last = this.#find(id);
+    for (const message of this.#said) {
+      if (message.who !== 'you' || message.state !== 'sent') continue;
+      if (last ? message.at > last.at : message.id > id) continue;
+      message.state = 'read';
+      this.#change('state', message);
+    }
+  }
+
+  #reacted({ message_id, user_id, action, emoji }) {
+    const message = this.#find(message_id);
+    if (!message) return;
+    const others = message.reactions.filter((reaction) => reaction.user_id !== user_id);
+    this.#put(message, action === 'add' ? [...others, { user_id, emoji }] : others);
+  }
+
+  #put(message, reactions) {
+    message.reactions = reactions;
+    this.#change('reactions', message);
+  }
+
+  #refused({ code, message, cid, retryMs }) {
+    const mine = cid !== undefined && this.#pending.find((known) => known.cid === cid);
+    if (mine && retryMs !== undefined) {
+      this.#written.delete(cid);
+      clearTimeout(this.#holdTimer);
+      this.#holdTimer = setTimeout(() => {
+        this.#holdTimer = 0;
+        this.#flush();
+      }, retryMs);
+    } else if (mine) {
+      this.#mark(cid, 'failed');
+      this.#emit('trouble', { data: { error: `Not delivered: ${message}` } });
+    } else if (code !== 'rate_limited') {
+      this.#emit('trouble', { data: { error: message } });
+    }
+  }
+
+  /** Writes what this connection has not been given. */
+  #flush() {
+    if (this.#holdTimer) return;
+    for (const { cid, text, state } of this.#pending) {
+      if (state !== 'sending' || this.#written.get(cid) === this.line.number) continue;
+      if (this.line.write({ type: 'message', content: text, cid })) this.#written.set(cid, this.line.number);
+    }
+  }
+
+  #mark(cid, state) {
+    const message = this.#pending.find((known) => known.cid === cid);
+    if (!message) return;
+    message.state = state;
+    this.#keep();
+    this.#change('state', message);
+  }
+
+  #find(id) {
+    return this.#said.find((message) => message.id === id);
+  }
+
+  /** What is on its way survives a reload, which sends it again under the same cid. */
+  #keep() {
+    if (this.#pending.length) tab.write(this.#key, this.#pending.map(({ cid, text, at, state }) => ({ cid, text, at, state })));
+    else tab.remove(this.#key);
+  }
+
+  #end(why) {
+    if (this.#isOver) return;
+    this.close();
+    tab.remove(this.#key);
+    this.#emit('ended', { why });
+  }
+
+  #change(kind, message) {
+    this.#emit('change', { kind, message });
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** Whether there may be more before a page. */
+const isFull = (page) => page.length === PAGE || page.reduce((sum, { text }) => sum + text.length, 0) > PAGE_CHARS;
