@@ -26,6 +26,8 @@ pub(crate) fn start(level: LevelFilter) -> impl FnOnce() {
     if writer.is_ok() {
         Builder::new()
             .filter_level(level)
+            // It would show what people say.
+            .filter_module("tokio_postgres", level.min(LevelFilter::Warn))
             .target(Target::Pipe(Box::new(Pipe(sender.clone()))))
             .init();
     }

@@ -2,7 +2,7 @@
 
 import * as alert from './alert.js';
 import { Composer } from './composer.js';
-import { find, isComposing } from './dom.js';
+import { find, isComposing, isTouch } from './dom.js';
 import { Log } from './log.js';
 import { allowSound, notify } from './notify.js';
 import { Partner } from './partner.js';
@@ -25,9 +25,11 @@ const REASONS = {
   reload: 'The page was loaded again, which ended the chat.',
 };
 
-export class Chat {
+/** Dispatches `phase` whenever that may have changed. */
+export class Chat extends EventTarget {
   #client;
   #wish;
+  #mayLook;
   #phase = 'idle';
   #composer = new Composer(find('#chat'), 'draft');
   #log = new Log((entry) => this.#retry(entry));
@@ -37,12 +39,14 @@ export class Chat {
   /** Since when somebody is there, or is looked for. */
   #since = 0;
 
-  /** `wish` tells whom to look for. */
-  constructor(client, wish) {
+  /** `wish` tells whom to look for; `mayLook` whether everything is ready for that. */
+  constructor(client, wish, mayLook) {
+    super();
     this.#client = client;
     this.#wish = wish;
+    this.#mayLook = mayLook;
     this.#log.restore();
-    if (tab.read('talking', false)) this.#note(REASONS.reload);
+    if (tab.read('talking', false)) this.note(REASONS.reload);
     this.#log.end();
     this.#listen();
     this.#wire();
@@ -51,6 +55,10 @@ export class Chat {
 
   get isTalking() {
     return isTalking(this.#phase);
+  }
+
+  get isSearching() {
+    return this.#phase === 'searching';
   }
 
   /** What the tab's title says of it; nothing while nobody is there or looked for. */
@@ -64,17 +72,25 @@ export class Chat {
     title: () => this.title,
     allows: () => this.#phase !== 'idle' || !this.#log.isEmpty,
     enter: () => {
-      if (this.#phase !== 'idle') this.#composer.focus();
+      if (this.#phase !== 'idle') this.takeFocus();
       else find('#again').focus();
     },
   };
 
   /** Looks for somebody. */
   seek() {
+    if (!this.#mayLook()) return;
     allowSound();
     this.#act('seek');
     router.go('/chat');
-    this.#composer.focus();
+    this.takeFocus();
+  }
+
+  /** Ends the conversation or the search. */
+  leave() {
+    this.#act('cancel');
+    if (this.isTalking) this.#act('stop');
+    if (this.isTalking) this.#act('stop');
   }
 
   /** Forgets what was said. */
@@ -117,7 +133,7 @@ export class Chat {
     this.#composer.addEventListener('change', () => this.#act('stay'));
     document.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape' || isComposing(event) || event.defaultPrevented) return;
-      if (!router.isAt('/chat') || document.querySelector('dialog[open]')) return;
+      if (!router.isAt('/chat') || document.querySelector('dialog[open]') || document.fullscreenElement) return;
       event.preventDefault();
       if (this.#composer.isPicking) this.#composer.closePicker();
       else if (!event.repeat) this.#act('escape');
@@ -159,9 +175,9 @@ export class Chat {
     this.#since = Date.now();
     this.#log.begin();
     this.#partner.join(pair, this.#since);
-    this.#note(this.#partner.greeting);
+    this.note(this.#partner.greeting);
     this.#act('joined');
-    if (router.isAt('/chat')) this.#composer.focus();
+    if (router.isAt('/chat')) this.takeFocus();
     notify();
   }
 
@@ -177,7 +193,7 @@ export class Chat {
     this.#log.end();
     this.#partner.leave();
     const length = `You talked for ${span(Date.now() - this.#since)}.`;
-    this.#note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
+    this.note(`${REASONS[reason] ?? 'The stranger left.'} ${length}`);
   }
 
   #say(text) {
@@ -204,7 +220,13 @@ export class Chat {
     this.#composer.focus();
   }
 
-  #note(text) {
+  /** Puts the focus where one writes. A keyboard on glass would cover the pictures. */
+  takeFocus() {
+    if (document.body.dataset.mode !== 'video' || !isTouch()) this.#composer.focus();
+  }
+
+  /** Writes something into the log that nobody has said. */
+  note(text) {
     this.#log.add({ who: 'note', text, at: new Date().toISOString() });
   }
 
@@ -227,5 +249,6 @@ export class Chat {
     find('#again').textContent = phase === 'idle' ? 'Search again' : 'New stranger';
     // A button that has gone gives the focus to the one in its place.
     if (hadFocus && !document.activeElement?.closest('#actions')) find('#actions button:not([hidden])').focus();
+    this.dispatchEvent(new CustomEvent('phase', { detail: phase }));
   }
 }

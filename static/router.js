@@ -86,6 +86,10 @@ export async function show() {
 export function start(changed) {
   watch = changed;
   addEventListener('hashchange', show);
+  // The address is there already when a screen could not be loaded.
+  find('#nav').addEventListener('click', ({ target }) => {
+    if (target.closest('a')?.hash === location.hash) void show();
+  });
   void show();
 }
 

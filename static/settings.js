@@ -3,7 +3,7 @@
 import { find } from './dom.js';
 import { device, tab } from './storage.js';
 
-export const settings = { theme: 'auto', sound: true, ...device.read('settings', {}) };
+export const settings = { theme: 'auto', sound: true, blur: true, ...device.read('settings', {}) };
 
 function apply() {
   const { theme } = settings;
@@ -16,6 +16,7 @@ export function open() {
   const form = find('form', dialog);
   form.elements.theme.value = settings.theme;
   form.elements.sound.checked = settings.sound;
+  form.elements.blur.checked = settings.blur;
   dialog.showModal();
 }
 
@@ -27,6 +28,7 @@ export function start(forget) {
   form.addEventListener('change', () => {
     settings.theme = form.elements.theme.value;
     settings.sound = form.elements.sound.checked;
+    settings.blur = form.elements.blur.checked;
     device.write('settings', settings);
     apply();
   });

@@ -29,11 +29,13 @@ export class Start {
       this.#showOnly();
     });
     this.#only.addEventListener('change', () => device.write('onlyShared', this.#only.checked));
-    find('#start-text').addEventListener('click', () => {
-      // Not earlier, on blur: the chip would move the button from under the finger.
-      this.#chips.take();
-      begin('text');
-    });
+    for (const mode of ['text', 'video']) {
+      find(`#start-${mode}`).addEventListener('click', () => {
+        // Not earlier, on blur: the chip would move the button from under the finger.
+        this.#chips.take();
+        begin(mode);
+      });
+    }
     client.addEventListener('stats', ({ detail }) => this.#showCounts(detail));
     client.addEventListener('state', () => {
       if (client.state === 'online') this.#count();
@@ -61,6 +63,7 @@ export class Start {
     label: 'Text chat',
     enter: () => {
       find('#start-text').textContent = this.isTalking() ? 'Back to your chat' : 'Start text chat';
+      find('#start-video').hidden = this.isTalking();
       this.#arrive();
       this.#count();
     },

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use passerby::app::ROUTES;
 use serde_json::{Value, json};
-use support::{Client, Response, Server};
+use support::{Client, Member, Response, Server};
 use tungstenite::Message;
 
 fn document(server: &Server, target: &str) -> Value {
@@ -132,7 +132,7 @@ fn the_document_and_the_router_have_the_same_routes() {
     assert_eq!(documented, routed);
     for route in ROUTES {
         assert!(route.allow.ends_with("OPTIONS"), "{}", route.path);
-        let is_socket = route.path.ends_with("/ws");
+        let is_socket = route.path.ends_with("/ws") || route.path.starts_with("/ws/");
         let has = |method: &str| route.allow.split(", ").any(|allowed| allowed == method);
         assert_eq!(has("HEAD"), has("GET") && !is_socket, "{}", route.path);
     }
@@ -173,6 +173,27 @@ fn request(server: &Server, path: &str, method: &str, operation: &Value, bearer:
     raw.response_to(&method)
 }
 
+/// The path of an operation, with a private room or a message in it that is there, if it needs one.
+fn actual(server: &Server, path: &str, operation: &Value, people: &[Member; 2]) -> String {
+    let needs_message = path.starts_with("/messages/");
+    if !path.contains("{room_id}") && !needs_message {
+        return match operation["operationId"].as_str() {
+            Some("openNotifications") => format!("{path}?token={}", people[0].token),
+            _ => path.to_owned(),
+        };
+    }
+    let room = server.match_up(&people[1], &people[0]);
+    let mut member = server.member_at(&room, &people[1]);
+    member.say(json!({ "type": "message", "content": "hi" }));
+    let message = member.expect("message_ack")["id"].clone();
+    let message = message.as_str().expect("an id");
+    let path = path.replace("{room_id}", &room);
+    match path.strip_prefix("/ws/") {
+        Some(_) => format!("{path}?token={}", people[0].token),
+        None => path.replace("{id}", message),
+    }
+}
+
 #[test]
 fn requests_are_answered_as_documented() {
     let server = Server::plain();
@@ -191,11 +212,20 @@ fn requests_are_answered_as_documented() {
     let joined = callers[1].expect("strangerJoined");
     let key = joined["iceKey"].as_str().expect("a key");
     let key_field = format!("Authorization: Bearer {key}\r\n");
+    let people = [server.register("grace", "FR"), server.register("tim", "FR")];
+    let token = people[0].token.as_str();
     for (path, methods) in api["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
-            let needs_key = operation["security"].to_string().contains("iceKey");
-            let bearer = if needs_key { &*key_field } else { "" };
-            let response = request(&server, path, method, operation, bearer);
+            let security = operation["security"].to_string();
+            let bearer = if security.contains("iceKey") {
+                key_field.clone()
+            } else if security.contains("account") {
+                format!("Authorization: Bearer {token}\r\n")
+            } else {
+                String::new()
+            };
+            let target = actual(&server, path, operation, &people);
+            let response = request(&server, &target, method, operation, &bearer);
             let status = response.status.to_string();
             let documented = operation["responses"]
                 .get(&status)
@@ -397,7 +427,10 @@ fn converse(channel: &str, mut people: [Client; 2], server: &Server, script: &[(
 #[test]
 fn strangers_say_and_hear_what_is_documented() {
     let server = Server::plain();
-    let people = [server.client(), server.client()];
+    let people = ["ann", "bob"].map(|pseudo| {
+        let member = server.register(pseudo, "FR");
+        server.client_at(&format!("/ws?token={}", member.token))
+    });
     let video = r#"{"type":"findMatch","mode":"video"}"#;
     let script = [
         (0, "-"),
@@ -411,6 +444,8 @@ fn strangers_say_and_hear_what_is_documented() {
         (1, "answer"),
         (1, "iceCandidate"),
         (0, "iceKey"),
+        (0, "keepInTouch"),
+        (1, "keepInTouch"),
         (1, "stats"),
         (1, "nextStranger"),
     ];

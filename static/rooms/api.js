@@ -32,3 +32,15 @@ export const page = async (room, before, limit) =>
 /** Who is in a room or, without one, who is here at all. */
 export const users = async (room) =>
   (await ask(room === undefined ? '/api/users' : `/api/users?room=${encodeURIComponent(room)}`)).users;
+
+/**
+ * Whether the server takes this person for who they say they are; nothing if it does not tell. It is asked by saying
+ * something where no room can be, since who speaks is looked at first.
+ */
+export async function isProven({ id, name, token }) {
+  const headers = { 'Content-Type': 'application/json' };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const body = JSON.stringify({ type: 'text', content: '?', sender: name, sender_id: id, room: ' ' });
+  const { status } = await fetch('/api/messages', { method: 'POST', headers, body }).catch(() => ({}));
+  return { 401: false, 404: true }[status];
+}

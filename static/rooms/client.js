@@ -10,12 +10,14 @@ const HISTORY_MESSAGES = 200;
 const HISTORY_BYTES = 100 * 1024;
 /** In which all tabs have closed their sockets, so that the next one brings the new name. */
 const RENAME_MS = 600;
+/** After so many refusals in a row it is worth saying. */
+const REFUSALS_SAID = 3;
 
 /**
  * Dispatches what the server says under its type; besides
  *   `joined`, `refused`   { room }, with the refusal: what became of `join` and `leave`
  *   `failed`    { cid, code, message }: what was said will not be delivered
- *   `trouble`   { kind: 'taken' | 'closed' | 'flooded' }: why there is no connection
+ *   `trouble`   { kind: 'taken' | 'crowded' | 'closed' | 'flooded' }: why there is no connection
  */
 export class Client extends EventTarget {
   #identity;
@@ -26,6 +28,8 @@ export class Client extends EventTarget {
   #outbox = new Map();
   #holdTimer = 0;
   #isGreeted = false;
+  /** How often the server has let nobody in since it last did. */
+  #refusals = 0;
   #usedToken = '';
   #renameTimer = 0;
   /** How much history came with the present joining, and its ids. */
@@ -98,13 +102,15 @@ export class Client extends EventTarget {
     else if (!wasOpen) void this.#ponder();
   }
 
-  /** A browser does not tell why a socket was refused; whoever is somebody else's already is on the list of people. */
+  /** A browser does not tell why a socket was refused, but the server does when it is asked otherwise. */
   async #ponder() {
-    const { id } = this.#identity;
+    this.#refusals += 1;
     const used = this.#usedToken;
-    const isTaken = await api.users().then((users) => users.some((user) => user.id === id), () => false);
+    const isProven = await api.isProven(this.#identity);
     // Another tab may have been given the token in the meantime.
-    if (isTaken && used === this.#identity.token && this.line.state !== 'online') this.#emit('trouble', { kind: 'taken' });
+    if (this.#isGreeted || used !== this.#identity.token) return;
+    if (isProven === false) this.#emit('trouble', { kind: 'taken' });
+    else if (isProven && this.#refusals === REFUSALS_SAID) this.#emit('trouble', { kind: 'crowded' });
   }
 
   #hear(message) {
@@ -113,6 +119,7 @@ export class Client extends EventTarget {
     if (type === 'session') {
       this.#identity.token = message.token;
       this.#isGreeted = true;
+      this.#refusals = 0;
       for (const { id } of this.#identity.joined) this.join(id);
     }
     if (type === 'error') return void this.#refused(message);

@@ -18,6 +18,8 @@ export class Room {
   /** Changes with `members`. */
   version = 0;
   isJoined = false;
+  /** Whether the server has it on its list. */
+  isListed = false;
   hasOlder = true;
   #older = null;
 
@@ -88,7 +90,11 @@ export class Hall extends EventTarget {
       this.isLoaded = true;
       const known = new Set(list.map(({ id }) => id));
       for (const { id, name, user_count } of list) Object.assign(this.room(id), { name, count: user_count });
-      for (const [id, room] of this.rooms) if (!known.has(id) && !room.isJoined) this.rooms.delete(id);
+      for (const [id, room] of this.rooms) {
+        room.isListed = known.has(id);
+        // What was said in a room that is gone may still be read.
+        if (!room.isListed && !room.isJoined && !room.thread.entries.length) this.rooms.delete(id);
+      }
       this.#identity.joined = this.#identity.joined.map(({ id, name }) => ({ id, name: this.rooms.get(id)?.name ?? name }));
     } catch (error) {
       this.trouble = error.message;
@@ -98,7 +104,7 @@ export class Hall extends EventTarget {
 
   async create(name) {
     const { id } = await api.create(name);
-    this.room(id, name).isJoined = false;
+    this.room(id, name).isListed = true;
     return id;
   }
 

@@ -58,7 +58,7 @@ export class List {
     this.seen = { open, me, letters };
     this.#me.textContent = me;
     this.#letters.lastElementChild.replaceWith(badge(letters));
-    const rooms = [...this.#hall.rooms.values()];
+    const rooms = [...this.#hall.rooms.values()].filter(({ isJoined, isListed }) => isJoined || isListed);
     this.#filter.hidden = rooms.length <= FILTER_FROM;
     const wanted = this.#filter.hidden ? '' : this.#filter.value.trim().toLowerCase();
     const fits = rooms.filter(({ name }) => name.toLowerCase().includes(wanted));

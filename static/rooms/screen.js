@@ -211,6 +211,7 @@ client.addEventListener('leave', ({ detail: { room, sender_id } }) => {
 client.addEventListener('joined', () => draw());
 client.addEventListener('trouble', ({ detail: { kind } }) => {
   if (kind === 'flooded') return alert.say('The server closed the connection because too much was sent at once. It comes back by itself, and your draft is kept.');
+  if (kind === 'crowded') return alert.say('The server takes no more connections from you at the moment. If the rooms are open in many tabs, close some; it is tried again by itself.');
   columns.hidden = true;
   const retry = { label: 'Try again', act: () => screen.enter(at.rest) };
   if (kind === 'closed') {

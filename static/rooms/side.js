@@ -22,7 +22,7 @@ export class Side {
   #toPeople = make('a', { textContent: 'People' });
   #toLetters = make('a', { href: '#/rooms/@' }, 'Private ', badge(0));
   #people = make('ul', { className: 'lines people' });
-  #noPeople = make('p', { className: 'help', textContent: 'When you are in a room, the people there are listed here.' });
+  #noPeople = make('p', { className: 'help' });
   #lines = make('ul', { className: 'lines', 'aria-label': 'Private conversations' });
   #noLetters = make('p', { className: 'help', textContent: 'Choose somebody under “People” to write to them, and nobody else.' });
   #name = make('h2', { tabIndex: -1 });
@@ -97,7 +97,9 @@ export class Side {
     this.#noLetters.hidden = list.length > 0;
     const label = room ? `People in ${room.name}` : 'People';
     if (this.#people.getAttribute('aria-label') !== label) this.#people.setAttribute('aria-label', label);
-    this.#noPeople.hidden = Boolean(room);
+    let words = 'When you are in a room, the people there are listed here.';
+    if (room) words = room.count > 1 ? 'Choose somebody to write to them in private.' : 'Nobody else is here yet.';
+    if (this.#noPeople.textContent !== words) this.#noPeople.textContent = words;
     const version = room ? `${room.id} ${room.version}` : '';
     if (version !== this.#version) this.#showPeople(room?.members ?? new Map());
     this.#version = version;

@@ -2,6 +2,7 @@
 
 import { mkdir, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { CAMERA, call, expectStep, revealBoth, start } from './callers.js';
 import { bubbles, expect, expectPhase, input, say, seek, test } from './people.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -56,6 +57,53 @@ for (const colorScheme of ['light', 'dark']) {
       await take('5-ended');
       await one.getByRole('button', { name: 'Settings' }).click();
       await take('6-settings');
+    });
+  }
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  for (const [width, height, isMobile] of [...SIZES, [740, 360, true]]) {
+    test(`Pictures: video, ${width}x${height}, ${colorScheme}`, async ({ person }) => {
+      test.setTimeout(60_000);
+      await mkdir(`${root}test-artifacts/pictures`, { recursive: true });
+      const options = { ...CAMERA, viewport: { width, height }, colorScheme, isMobile, hasTouch: isMobile };
+      const [one, two] = [await person(options), await person(CAMERA)];
+      const take = (name) => one.screenshot({ path: `${root}test-artifacts/pictures/${width}-${colorScheme}-video-${name}.png` });
+      await one.getByRole('button', { name: 'Video', exact: true }).click();
+      await expect(one.locator('#lobby')).toBeVisible();
+      await take('1-lobby');
+      await one.getByRole('button', { name: 'Turn on camera and microphone' }).click();
+      await expect(start(one)).toBeEnabled();
+      await expect.poll(() => one.locator('.preview video').evaluate((video) => video.videoWidth)).toBeGreaterThan(0);
+      await take('2-open');
+      await start(one).click();
+      await expectPhase(one, 'searching');
+      await take('3-searching');
+      await call(two);
+      await expectStep(one, 'connected');
+      await take('4-consent');
+      await revealBoth(one, two);
+      await expect.poll(() => one.locator('#remote').evaluate((video) => video.videoWidth)).toBeGreaterThan(2);
+      for (const [who, text] of TALK) {
+        const page = who === 'one' ? one : two;
+        const before = await bubbles(one, who === 'one' ? 'you' : 'stranger').count();
+        await input(page).fill(text);
+        await page.getByRole('button', { name: 'Send' }).click();
+        await expect(bubbles(one, who === 'one' ? 'you' : 'stranger')).toHaveCount(before + 1);
+      }
+      await two.getByRole('button', { name: 'Mute', exact: true }).click();
+      await expect(one.getByText('Muted')).toBeVisible();
+      await take('5-call');
+      await one.getByRole('button', { name: 'Camera and microphone' }).click();
+      await take('6-devices');
+      await one.keyboard.press('Escape');
+      await two.getByRole('button', { name: 'Turn camera off' }).click();
+      await expect(one.locator('#stage-words')).toHaveText('Camera off');
+      await take('7-camera-off');
+      await two.getByRole('button', { name: 'Stop' }).click();
+      await two.getByRole('button', { name: 'Really?' }).click();
+      await expectPhase(one, 'ended');
+      await take('8-ended');
     });
   }
 }

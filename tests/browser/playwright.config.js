@@ -19,6 +19,12 @@ export default defineConfig({
       args: [
         '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
         '--disable-component-update', '--disable-sync',
+        // Three cameras and three microphones that show and sound something; whether a page may have them is each test's to say.
+        '--use-fake-device-for-media-stream=device-count=3,fps=5',
+        // Calls stay on this machine, which need not have a network, and whose addresses nobody hides.
+        '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
+        // A name without HTTPS, for which browsers make no exception as they do for this machine's own.
+        '--host-resolver-rules=MAP passerby.test 127.0.0.1',
       ],
     },
   },

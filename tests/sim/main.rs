@@ -4,8 +4,11 @@
 //! and vanish, while bytes move in pieces of any size. After every step the invariants must hold. A failure
 //! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
 
+mod accounts;
 mod guest;
 mod person;
+mod store;
+mod town;
 mod world;
 
 use world::World;

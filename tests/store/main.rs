@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod desk;
+mod model;
+mod postgres;
 mod sqlite;
 mod suite;
 #[path = "../support/mod.rs"]

@@ -208,3 +208,29 @@ fn what_is_erased_is_nowhere_in_the_files() {
     assert!(!holds_secret());
     assert!(is_whole(&home));
 }
+
+#[test]
+fn nothing_is_searched_from_end_to_end() {
+    let home = Home::new();
+    assert!(Store::open(home.location()).close());
+    let visitor = home.visitor();
+    let mut scans = Vec::new();
+    for statement in passerby::edge::store::SQLITE_STATEMENTS {
+        let mut plan = visitor
+            .prepare(&format!("EXPLAIN QUERY PLAN {statement}"))
+            .expect("a statement");
+        let mut rows = plan.raw_query();
+        while let Some(row) = rows.next().expect("a plan") {
+            let step: String = row.get(3).expect("a step");
+            // What a subquery has found, and what is only in its index until it is done.
+            let is_fine = !step.starts_with("SCAN")
+                || step == "SCAN CONSTANT ROW"
+                || step.starts_with("SCAN (subquery")
+                || step.contains("INDEX rooms_to_");
+            if !is_fine {
+                scans.push(format!("{step}: {statement}"));
+            }
+        }
+    }
+    assert!(scans.is_empty(), "{}", scans.join("\n"));
+}

@@ -16,6 +16,14 @@ macro_rules! on_every_engine {
                 super::$name(&mut crate::desk::Store::open(home.location()));
             })*
         }
+        mod on_postgres {
+            $(#[test]
+            fn $name() {
+                if let Some(location) = crate::postgres::location() {
+                    super::$name(&mut crate::desk::Store::open(location));
+                }
+            })*
+        }
     };
 }
 

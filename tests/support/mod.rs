@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod members;
+pub mod postgres;
 pub mod raw;
 pub mod server;
 pub mod slow;
@@ -15,6 +16,7 @@ pub mod slow;
 use std::time::{Duration, Instant};
 
 pub use client::Client;
+pub use members::Member;
 pub use raw::{Raw, Response};
 pub use server::{Launch, Server};
 

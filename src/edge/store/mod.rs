@@ -17,4 +17,6 @@ mod sqlite;
 mod thread;
 
 pub use location::Location;
+#[doc(hidden)]
+pub use sqlite::SQLITE_STATEMENTS;
 pub use thread::{Desk, start};

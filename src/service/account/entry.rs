@@ -46,13 +46,14 @@ impl Accounts {
     }
 
     pub(super) fn proof(&self, head: &Head<'_>, now: Now) -> Result<Option<Proof>, Response> {
-        let mut fields = head.fields("authorization");
+        // Other schemes are somebody else's, such as a proxy's.
+        let mut bearers = head.fields("authorization").filter_map(|field| {
+            let (scheme, token) = field.split_once(' ').unwrap_or((field, ""));
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
         let from_query;
-        let token = match (fields.next(), fields.next()) {
-            (Some(field), None) => match field.split_once(' ') {
-                Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-                _ => return Err(unauthorized("invalid or expired token")),
-            },
+        let token = match (bearers.next(), bearers.next()) {
+            (Some(token), None) => token,
             (Some(_), Some(_)) => return Err(unauthorized("invalid or expired token")),
             (None, _) => {
                 from_query = query::value(head.query, "token");

@@ -36,6 +36,9 @@ impl Accounts {
         turn: &mut Turn<'_>,
     ) -> Result<Option<Response>, Response> {
         let same_country = same_country(request)?;
+        if !self.pending.is_up() {
+            return Err(failure::response(Refusal::Unavailable));
+        }
         if self.pool.has(user) || self.matching.contains_key(&user) {
             return Err(Response::error(Status::CONFLICT, "already in the pool"));
         }

@@ -161,7 +161,7 @@ impl World {
     fn words(&mut self, conn: ConnId) -> (Vec<String>, Vec<Value>) {
         let heard = self.hear(conn).into_iter();
         let (words, rest): (Vec<_>, Vec<_>) = heard.partition(|event| event["type"] == "text");
-        let words = words.iter().map(|event| content(event)).collect();
+        let words = words.iter().map(content).collect();
         (words, rest)
     }
 }

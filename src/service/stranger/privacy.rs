@@ -37,6 +37,9 @@ struct IceCandidate {
     sdp_m_line_index: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username_fragment: Option<String>,
+    /// The page's own: that its person goes on without pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<bool>,
 }
 
 /// The body of a signal without any address but a relay's; `None` if it is a candidate of another kind, which
@@ -163,6 +166,17 @@ mod tests {
         ] {
             assert_eq!(passed(Signal::IceCandidate, &given), expected);
         }
+    }
+
+    #[test]
+    fn going_on_in_text_passes_and_nothing_else_that_is_not_known() {
+        let given = json!({"candidate": "", "text": true, "where": "192.168.1.5"});
+        let passed = passed(Signal::IceCandidate, &given);
+        assert_eq!(passed, json!({"candidate": "", "text": true}));
+        assert!(is_refused(
+            Signal::IceCandidate,
+            r#"{"candidate":"","text":"192.168.1.5"}"#
+        ));
     }
 
     #[test]

@@ -20,6 +20,36 @@ use crate::limits;
 /// The schema, step by step; what has been released is never changed.
 const MIGRATIONS: &[&str] = &[include_str!("0001_accounts.sql")];
 
+/// All that is asked of tables, so that tests can see how it is done.
+pub const SQLITE_STATEMENTS: &[&str] = &[
+    people::REGISTER,
+    people::BY_PSEUDO,
+    people::BY_EMAIL,
+    people::USER,
+    rooms::OPEN,
+    rooms::ROOM,
+    rooms::ROOMS,
+    rooms::RENAME_A,
+    rooms::RENAME_B,
+    rooms::CLOSE,
+    rooms::END,
+    rooms::ERASE,
+    rooms::NOTE_ERASED,
+    rooms::FORGET,
+    rooms::IS_MORE_TO_ERASE,
+    rooms::NEXT_END,
+    speech::SAY,
+    speech::SAID,
+    speech::NEWEST,
+    speech::NEWEST_BEFORE,
+    speech::REACTIONS,
+    speech::IS_IN_ROOM,
+    speech::READ,
+    speech::ROOM_OF,
+    speech::REACT,
+    speech::UNREACT,
+];
+
 /// More than there are statements.
 const STATEMENTS: usize = 64;
 
@@ -295,8 +325,9 @@ fn refusal(error: &rusqlite::Error) -> Refusal {
 
 /// For the log: the code, never what a statement was about.
 fn describe(error: &rusqlite::Error) -> String {
-    match error.sqlite_error() {
-        Some(error) => error.to_string(),
-        None => error.to_string(),
+    match error {
+        rusqlite::Error::SqliteFailure(code, _) => code.to_string(),
+        // The rest is about the shape of what was read, and says so.
+        other => other.to_string(),
     }
 }

@@ -1,0 +1,274 @@
+//! What is said in private rooms, read, and answered with an emoji.
+
+use std::borrow::Cow;
+
+use postgres::{Error, Row};
+use uuid::Uuid;
+
+use super::super::rules::{admit, storable};
+use super::Found;
+use super::rooms::find;
+use super::session::Work;
+use super::values::{kept_room, moment, select_room, time};
+use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
+use crate::kernel::record::{Message, Reaction};
+
+/// Many messages at once. The rows say of each in turn whether there is such a room for its sender, whether it has ended, and
+/// whether the message was kept; one that was not was sent before.
+const SAY: &str = "\
+    WITH asked AS ( \
+        SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::timestamptz[]) \
+        WITH ORDINALITY AS asked (id, room, sender, content, cid, sent_at, place) \
+    ), placed AS ( \
+        SELECT asked.*, r.id IS NOT NULL AS is_member, \
+            r.ended_at IS NOT NULL OR r.expires_at <= asked.sent_at AS has_ended \
+        FROM asked LEFT JOIN rooms AS r \
+        ON r.id = asked.room AND (r.user_a = asked.sender OR r.user_b = asked.sender) \
+    ), kept AS ( \
+        INSERT INTO messages (room, id, sender, content, cid, sent_at) \
+        SELECT room, id, sender, content, cid, sent_at FROM placed \
+        WHERE is_member AND NOT has_ended ORDER BY place \
+        ON CONFLICT (room, sender, cid) WHERE cid IS NOT NULL DO NOTHING \
+        RETURNING id \
+    ) \
+    SELECT placed.is_member, coalesce(placed.has_ended, false), kept.id IS NOT NULL \
+    FROM placed LEFT JOIN kept ON kept.id = placed.id ORDER BY placed.place";
+
+/// Those that were sent before.
+const SAID: &str = "\
+    SELECT m.id, m.sent_at \
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS asked (room, sender, cid, place) \
+    JOIN messages AS m ON m.room = asked.room AND m.sender = asked.sender AND m.cid = asked.cid \
+    ORDER BY asked.place";
+
+const NEWEST: &str = "\
+    SELECT id, sender, content, is_read, sent_at FROM messages \
+    WHERE room = $1 ORDER BY id DESC LIMIT $2";
+
+const NEWEST_BEFORE: &str = "\
+    SELECT id, sender, content, is_read, sent_at FROM messages \
+    WHERE room = $1 AND id < $3 ORDER BY id DESC LIMIT $2";
+
+const REACTIONS: &str = "\
+    SELECT message, user_id, emoji FROM reactions \
+    WHERE message = ANY ($1::uuid[]) ORDER BY message, user_id";
+
+const IS_IN_ROOM: &str = "SELECT EXISTS (SELECT 1 FROM messages WHERE room = $1 AND id = $2)";
+
+const READ: &str = "\
+    UPDATE messages SET is_read = true \
+    WHERE room = $1 AND sender = $2 AND NOT is_read AND id <= $3";
+
+const ROOM_OF: &str =
+    select_room!("FROM messages AS m JOIN rooms AS r ON r.id = m.room WHERE m.id = $1");
+
+const REACT: &str = "\
+    INSERT INTO reactions AS kept (message, user_id, emoji) VALUES ($1, $2, $3) \
+    ON CONFLICT (message, user_id) DO UPDATE SET emoji = excluded.emoji \
+    WHERE kept.emoji <> excluded.emoji";
+
+const UNREACT: &str = "DELETE FROM reactions WHERE message = $1 AND user_id = $2";
+
+/// A message to be kept.
+pub(super) struct Say<'a> {
+    id: Uuid,
+    room: Uuid,
+    sender: Uuid,
+    content: Cow<'a, str>,
+    cid: Option<Cow<'a, str>>,
+    sent_ms: u64,
+}
+
+/// What is said at the beginning of these questions, before anything else is asked.
+pub(super) fn leading_says(queries: &[Query]) -> Vec<Say<'_>> {
+    queries
+        .iter()
+        .map_while(|query| match query {
+            Query::Say {
+                id,
+                room,
+                user,
+                content,
+                cid,
+                now_ms,
+            } => Some(Say {
+                id: *id,
+                room: *room,
+                sender: *user,
+                content: storable(content),
+                cid: cid.as_deref().map(storable),
+                sent_ms: *now_ms,
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Keeps messages, in order.
+pub(super) fn say_all(work: &mut Work<'_>, says: &[Say<'_>]) -> Result<Vec<Outcome>, Error> {
+    fn column<'a, T>(says: &'a [Say<'a>], of: impl Fn(&'a Say<'a>) -> T) -> Vec<T> {
+        says.iter().map(of).collect()
+    }
+    let rows = work.query(
+        SAY,
+        &[
+            &column(says, |say| say.id),
+            &column(says, |say| say.room),
+            &column(says, |say| say.sender),
+            &column(says, |say| &*say.content),
+            &column(says, |say| say.cid.as_deref()),
+            &column(says, |say| moment(say.sent_ms)),
+        ],
+    )?;
+    let mut outcomes = Vec::with_capacity(says.len());
+    let mut repeated = Vec::new();
+    for (say, row) in says.iter().zip(&rows) {
+        let (is_member, has_ended, is_kept): (bool, bool, bool) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        outcomes.push(match (is_member, has_ended, is_kept) {
+            (false, _, _) => Err(Refusal::Missing),
+            (true, true, _) => Err(Refusal::Ended),
+            (true, false, true) => Ok(Answer::Said {
+                id: say.id,
+                sent_ms: say.sent_ms,
+                is_new: true,
+            }),
+            (true, false, false) => {
+                repeated.push((outcomes.len(), say));
+                Err(Refusal::Unavailable)
+            }
+        });
+    }
+    if !repeated.is_empty() {
+        find_first(work, &repeated, &mut outcomes)?;
+    }
+    Ok(outcomes)
+}
+
+/// Answers those that were sent before with the first of their kind.
+fn find_first(
+    work: &mut Work<'_>,
+    repeated: &[(usize, &Say<'_>)],
+    outcomes: &mut [Outcome],
+) -> Result<(), Error> {
+    let rooms: Vec<Uuid> = repeated.iter().map(|(_, say)| say.room).collect();
+    let senders: Vec<Uuid> = repeated.iter().map(|(_, say)| say.sender).collect();
+    let cids: Vec<Option<&str>> = repeated.iter().map(|(_, say)| say.cid.as_deref()).collect();
+    let rows = work.query(SAID, &[&rooms, &senders, &cids])?;
+    for ((place, _), row) in repeated.iter().zip(&rows) {
+        outcomes[*place] = Ok(Answer::Said {
+            id: row.try_get(0)?,
+            sent_ms: time(row, 1)?,
+            is_new: false,
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn perform(work: &mut Work<'_>, query: &Query) -> Found {
+    match query {
+        Query::Messages {
+            room,
+            user,
+            before,
+            limit,
+            now_ms,
+        } => {
+            if let Err(refusal) = admit(find(work, *room)?, *user, *now_ms) {
+                return Ok(Err(refusal));
+            }
+            page(work, *room, *before, *limit)
+        }
+        Query::Read {
+            room,
+            user,
+            upto,
+            now_ms,
+        } => read(work, *room, *user, *upto, *now_ms),
+        Query::React {
+            message,
+            user,
+            emoji,
+            now_ms,
+        } => react(work, *message, *user, emoji.as_deref(), *now_ms),
+        _ => Ok(Err(Refusal::Unavailable)),
+    }
+}
+
+fn page(work: &mut Work<'_>, room: Uuid, before: Option<Uuid>, limit: u32) -> Found {
+    let limit = i64::from(limit);
+    let rows = match before {
+        Some(before) => work.query(NEWEST_BEFORE, &[&room, &limit, &before])?,
+        None => work.query(NEWEST, &[&room, &limit])?,
+    };
+    let mut messages = rows
+        .iter()
+        .rev()
+        .map(message)
+        .collect::<Result<Vec<_>, Error>>()?;
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+    for row in work.query(REACTIONS, &[&ids])? {
+        let to: Uuid = row.try_get(0)?;
+        // Ids ascend.
+        if let Ok(place) = ids.binary_search(&to) {
+            messages[place].reactions.push(Reaction {
+                user: row.try_get(1)?,
+                emoji: row.try_get(2)?,
+            });
+        }
+    }
+    Ok(Ok(Answer::Messages(messages)))
+}
+
+fn message(row: &Row) -> Result<Message, Error> {
+    Ok(Message {
+        id: row.try_get(0)?,
+        sender: row.try_get(1)?,
+        content: row.try_get(2)?,
+        is_read: row.try_get(3)?,
+        sent_ms: time(row, 4)?,
+        reactions: Vec::new(),
+    })
+}
+
+fn read(work: &mut Work<'_>, room: Uuid, user: Uuid, upto: Uuid, now_ms: u64) -> Found {
+    let known = match admit(find(work, room)?, user, now_ms) {
+        Ok(known) => known,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let is_there: bool = work.one(IS_IN_ROOM, &[&room, &upto])?.try_get(0)?;
+    let partner = known
+        .side(user)
+        .map(|side| known.users[side.other().index()]);
+    let (true, Some(partner)) = (is_there, partner) else {
+        return Ok(Err(Refusal::Missing));
+    };
+    let marked = work.execute(READ, &[&room, &partner, &upto])?;
+    Ok(Ok(Answer::Read {
+        has_changed: marked > 0,
+    }))
+}
+
+fn react(
+    work: &mut Work<'_>,
+    message: Uuid,
+    user: Uuid,
+    emoji: Option<&str>,
+    now_ms: u64,
+) -> Found {
+    let kept = work.find(ROOM_OF, &[&message])?;
+    let kept = kept.as_ref().map(kept_room).transpose()?;
+    let room = match admit(kept, user, now_ms) {
+        Ok(room) => room,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let changed = match emoji {
+        Some(emoji) => work.execute(REACT, &[&message, &user, &storable(emoji)])?,
+        None => work.execute(UNREACT, &[&message, &user])?,
+    };
+    Ok(Ok(Answer::Reacted {
+        room: room.id,
+        users: room.users,
+        has_changed: changed > 0,
+    }))
+}

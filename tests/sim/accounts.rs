@@ -1,0 +1,524 @@
+//! Accounts, the pool and private rooms, with a store in memory and a clock of our own.
+
+use passerby::kernel::ask::Refusal;
+use passerby::limits;
+use serde_json::{Value, json};
+
+use crate::town::{Mood, Town};
+
+fn ids(heard: &[Value], kind: &str) -> Vec<String> {
+    heard
+        .iter()
+        .filter(|event| event["type"] == kind)
+        .map(|event| event["id"].as_str().expect("an id").to_owned())
+        .collect()
+}
+
+#[test]
+fn registering_and_logging_in_give_a_token_that_is_good() {
+    let mut town = Town::new();
+    let ann = town.register("Ann", "de");
+    assert_eq!(town.get("/rooms/me", &ann.token), (200, json!([])));
+    for identifier in ["ann", "ANN@example.org"] {
+        let body = json!({ "identifier": identifier, "password": "correct horse" });
+        let (status, body) = town.post("/auth/login", "", body);
+        assert_eq!((status, &body["user"]["id"]), (200, &json!(ann.id)));
+        assert_eq!(body["user"]["country"], "DE");
+        assert_eq!(body["user"].get("password"), None);
+    }
+    let taken = json!({ "pseudo": "ANN", "email": "x@example.org", "country": "DE", "password": "12345678" });
+    let expected = json!({ "error": "pseudo or email already taken" });
+    assert_eq!(town.post("/auth/register", "", taken), (409, expected));
+    let wrong = json!({ "error": "invalid credentials" });
+    for identifier in ["ann", "nobody"] {
+        let body = json!({ "identifier": identifier, "password": "wrong horse" });
+        assert_eq!(town.post("/auth/login", "", body), (401, wrong.clone()));
+    }
+    let (status, body) = town.post("/auth/register", "", json!({ "pseudo": "x" }));
+    assert_eq!(status, 400);
+    assert!(body["error"].as_str().expect("text").starts_with("pseudo"));
+    town.empty();
+}
+
+#[test]
+fn what_is_somebody_s_needs_a_token() {
+    let mut town = Town::new();
+    let room = "00000000-0000-4000-8000-000000000000";
+    for (method, path) in [
+        ("POST", "/pool/join".to_owned()),
+        ("POST", "/pool/leave".to_owned()),
+        ("GET", "/rooms/me".to_owned()),
+        ("GET", format!("/rooms/{room}")),
+        ("DELETE", format!("/rooms/{room}")),
+        ("GET", format!("/rooms/{room}/messages")),
+        ("PATCH", format!("/rooms/{room}/name")),
+        ("POST", format!("/messages/{room}/reactions")),
+        ("DELETE", format!("/messages/{room}/reactions")),
+    ] {
+        let missing = json!({ "error": "missing authorization" });
+        assert_eq!(town.request(method, &path, "", Value::Null), (401, missing));
+        let invalid = json!({ "error": "invalid or expired token" });
+        assert_eq!(
+            town.request(method, &path, "x.y.z", Value::Null),
+            (401, invalid)
+        );
+    }
+    for path in ["/ws/notifications", &format!("/ws/{room}")] {
+        let at = town.knock(path);
+        assert_eq!(town.status(at), 401, "{path}");
+        let at = town.knock(&format!("{path}?token=x"));
+        assert_eq!(town.status(at), 401, "{path}");
+    }
+    let at = town.knock("/ws?token=x");
+    assert_eq!(town.status(at), 401);
+    town.empty();
+}
+
+#[test]
+fn whoever_waits_is_told_of_the_match_and_nobody_waits_twice() {
+    let mut town = Town::new();
+    let ann = town.register("ann", "DE");
+    let bob = town.register("bob", "DE");
+    let notices = town.open("/ws/notifications", &ann);
+    assert_eq!(
+        town.hear(notices),
+        [json!({ "type": "online_count", "count": 1 })]
+    );
+    let waiting = json!({ "message": "waiting for a match" });
+    assert_eq!(
+        town.post("/pool/join", &ann.token, json!({})),
+        (202, waiting)
+    );
+    assert_eq!(town.post("/pool/join", &ann.token, json!({})).0, 409);
+    let (status, body) = town.post("/pool/join", &bob.token, json!({ "same_country": true }));
+    assert_eq!(status, 201);
+    let told = json!({ "type": "matched", "room_id": body["room_id"] });
+    assert_eq!(town.hear(notices), [told]);
+    assert_eq!(town.post("/pool/leave", &ann.token, Value::Null).0, 404);
+    for (who, side) in [(&ann, "a"), (&bob, "b")] {
+        let (_, rooms) = town.get("/rooms/me", &who.token);
+        assert_eq!(rooms.as_array().map(Vec::len), Some(1));
+        assert_eq!(rooms[0]["id"], body["room_id"]);
+        assert_eq!(rooms[0]["my_side"], side);
+        assert_eq!(rooms[0]["unread"], 0);
+    }
+    town.empty();
+}
+
+#[test]
+fn a_wait_ends_when_nobody_has_looked_for_thirty_seconds() {
+    let mut town = Town::new();
+    let ann = town.register("ann", "DE");
+    town.post("/pool/join", &ann.token, Value::Null);
+    town.pass(20_000);
+    town.get("/rooms/me", &ann.token);
+    town.pass(29_000);
+    assert_eq!(town.server.app.accounts.waiting(), 1);
+    town.pass(2_000);
+    assert_eq!(town.server.app.accounts.waiting(), 0);
+    town.post("/pool/join", &ann.token, Value::Null);
+    assert_eq!(town.post("/pool/leave", &ann.token, Value::Null).0, 200);
+    assert_eq!(town.post("/pool/leave", &ann.token, Value::Null).0, 404);
+    town.empty();
+}
+
+#[test]
+fn a_match_that_fails_puts_whoever_waited_back_in_front() {
+    let mut town = Town::new();
+    let ann = town.register("ann", "DE");
+    let cid = town.register("cid", "IT");
+    town.post("/pool/join", &ann.token, Value::Null);
+    town.mood = Mood::Refusing(Refusal::StorageFull);
+    let (status, body) = town.post("/pool/join", &cid.token, Value::Null);
+    assert_eq!((status, body), (507, json!({ "error": "storage full" })));
+    assert_eq!(town.server.app.accounts.waiting(), 1);
+    town.mood = Mood::Prompt;
+    assert_eq!(town.post("/pool/join", &cid.token, Value::Null).0, 201);
+    town.empty();
+}
+
+#[test]
+fn a_message_is_acknowledged_once_and_told_once_in_order() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let path = format!("/ws/{room}");
+    let (mine, tab, theirs) = (
+        town.open(&path, &ann),
+        town.open(&path, &ann),
+        town.open(&path, &bob),
+    );
+    for number in 0..5 {
+        town.say(mine, json!({ "type": "message", "content": format!("{number}"), "cid": format!("c{number}") }));
+    }
+    let acks = town.hear(mine);
+    let told = town.hear(theirs);
+    assert_eq!(
+        acks.iter()
+            .map(|ack| ack["cid"].clone())
+            .collect::<Vec<_>>(),
+        ["c0", "c1", "c2", "c3", "c4"]
+    );
+    assert_eq!(ids(&acks, "message_ack"), ids(&told, "message"));
+    assert_eq!(told[3]["content"], "3");
+    assert_eq!(
+        ids(&town.hear(tab), "message_sent"),
+        ids(&acks, "message_ack")
+    );
+    // Sent again, it is the first again.
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "2", "cid": "c2" }),
+    );
+    assert_eq!(
+        ids(&town.hear(mine), "message_ack"),
+        [ids(&acks, "message_ack")[2].clone()]
+    );
+    assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
+    let (_, page) = town.get(&format!("/rooms/{room}/messages?limit=2"), &bob.token);
+    assert_eq!(
+        (&page[0]["content"], &page[1]["content"]),
+        (&json!("3"), &json!("4"))
+    );
+    town.empty();
+}
+
+#[test]
+fn whoever_is_away_is_told_by_a_notification() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let notices = town.open("/ws/notifications", &bob);
+    let own = town.open("/ws/notifications", &ann);
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.hear(notices);
+    town.hear(own);
+    town.say(mine, json!({ "type": "message", "content": "there?" }));
+    let ack = town.hear(mine).remove(0);
+    let expected =
+        json!({ "type": "new_message", "room_id": room, "id": ann.id, "message_id": ack["id"] });
+    assert_eq!(town.hear(notices), [expected]);
+    let (_, rooms) = town.get("/rooms/me", &bob.token);
+    assert_eq!(rooms[0]["unread"], 1);
+    let theirs = town.open(&format!("/ws/{room}"), &bob);
+    town.say(theirs, json!({ "type": "read", "id": ack["id"] }));
+    assert_eq!(
+        town.hear(mine),
+        [json!({ "type": "read", "id": ack["id"] })]
+    );
+    let read = json!({ "type": "room_read", "room_id": room, "id": ack["id"] });
+    assert_eq!(town.hear(notices), [read]);
+    town.say(theirs, json!({ "type": "read", "id": ack["id"] }));
+    assert!(town.hear(mine).is_empty() && town.hear(theirs).is_empty());
+    town.say(theirs, json!({ "type": "typing" }));
+    town.say(theirs, json!({ "type": "typing" }));
+    assert_eq!(town.kinds(mine), ["typing"]);
+    town.empty();
+}
+
+#[test]
+fn a_room_that_is_closed_is_over_for_both() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let path = format!("/ws/{room}");
+    let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+    let notices = town.open("/ws/notifications", &bob);
+    town.hear(notices);
+    let rest = format!("/rooms/{room}");
+    assert_eq!(
+        town.request("DELETE", &rest, &ann.token, Value::Null).0,
+        200
+    );
+    assert_eq!(town.hear(mine), [json!({ "close": 1000 })]);
+    assert_eq!(town.hear(theirs), [json!({ "close": 1000 })]);
+    assert_eq!(
+        town.hear(notices),
+        [json!({ "type": "room_closed", "room_id": room })]
+    );
+    for who in [&ann, &bob] {
+        assert_eq!(town.get(&rest, &who.token).0, 410);
+        assert_eq!(town.get(&format!("{rest}/messages"), &who.token).0, 410);
+        assert_eq!(town.get("/rooms/me", &who.token).1, json!([]));
+        let at = town.knock(&format!("{path}?token={}", who.token));
+        assert_eq!(town.status(at), 410);
+    }
+    town.empty();
+}
+
+#[test]
+fn nobody_else_has_anything_to_do_with_a_room() {
+    let mut town = Town::new();
+    let (ann, _, room) = town.pair();
+    let eve = town.register("eve", "DE");
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.say(mine, json!({ "type": "message", "content": "secret" }));
+    let message = town.hear(mine)[0]["id"].as_str().expect("an id").to_owned();
+    for (method, path, body) in [
+        ("GET", format!("/rooms/{room}"), Value::Null),
+        ("GET", format!("/rooms/{room}/messages"), Value::Null),
+        (
+            "PATCH",
+            format!("/rooms/{room}/name"),
+            json!({ "name": "x" }),
+        ),
+        ("DELETE", format!("/rooms/{room}"), Value::Null),
+        (
+            "POST",
+            format!("/messages/{message}/reactions"),
+            json!({ "emoji": "x" }),
+        ),
+        (
+            "DELETE",
+            format!("/messages/{message}/reactions"),
+            Value::Null,
+        ),
+        ("GET", "/rooms/nonsense".to_owned(), Value::Null),
+    ] {
+        let (status, _) = town.request(method, &path, &eve.token, body);
+        assert_eq!(status, 404, "{method} {path}");
+    }
+    let at = town.knock(&format!("/ws/{room}?token={}", eve.token));
+    assert_eq!(town.status(at), 404);
+    town.empty();
+}
+
+#[test]
+fn names_are_one_s_own_and_reactions_are_told() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let name = format!("/rooms/{room}/name");
+    let (status, shown) = town.request("PATCH", &name, &bob.token, json!({ "name": " tea " }));
+    assert_eq!((status, &shown["user_b_room_name"]), (200, &json!("tea")));
+    let (_, shown) = town.get(&format!("/rooms/{room}"), &ann.token);
+    assert_eq!(shown["user_b_room_name"], "Stranger");
+    assert_eq!(
+        town.request("PATCH", &name, &bob.token, json!({ "name": " " }))
+            .0,
+        400
+    );
+    let path = format!("/ws/{room}");
+    let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+    town.say(mine, json!({ "type": "message", "content": "hi" }));
+    let id = town.hear(mine)[0]["id"].as_str().expect("an id").to_owned();
+    town.hear(theirs);
+    let reactions = format!("/messages/{id}/reactions");
+    let done = json!({ "message": "reaction saved" });
+    assert_eq!(
+        town.post(&reactions, &bob.token, json!({ "emoji": "\u{1f44d}" })),
+        (200, done)
+    );
+    let added = json!({ "type": "reaction", "message_id": id, "user_id": bob.id, "action": "add", "emoji": "\u{1f44d}" });
+    assert_eq!(town.hear(mine), [added]);
+    let (_, page) = town.get(&format!("/rooms/{room}/messages"), &ann.token);
+    assert_eq!(
+        page[0]["reactions"],
+        json!([{ "user_id": bob.id, "emoji": "\u{1f44d}" }])
+    );
+    assert_eq!(
+        town.request("DELETE", &reactions, &bob.token, Value::Null)
+            .0,
+        200
+    );
+    assert_eq!(town.hear(mine)[0]["action"], "remove");
+    town.empty();
+}
+
+#[test]
+fn a_room_ends_within_a_second_of_its_time() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    let away = limits::PRIVATE_ROOM_MS - 3_000;
+    town.now.unix_ms += away;
+    town.now.micros += away * 1_000;
+    // The connections would have been pinged; this one is new.
+    town.leave(mine);
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    let notices = town.open("/ws/notifications", &bob);
+    town.hear(notices);
+    town.pass(2_900);
+    assert!(town.hear(mine).is_empty());
+    town.pass(1_000);
+    assert_eq!(town.hear(mine), [json!({ "close": 1000 })]);
+    assert_eq!(
+        town.hear(notices),
+        [json!({ "type": "room_closed", "room_id": room })]
+    );
+    assert_eq!(town.get(&format!("/rooms/{room}"), &ann.token).0, 410);
+    let kept = town.store.rooms.values().next().expect("a room");
+    assert!(kept.ended_ms.is_some() && kept.messages.is_empty());
+    town.empty();
+}
+
+#[test]
+fn a_room_ends_in_time_after_a_restart_and_when_the_clock_is_set() {
+    let mut town = Town::new();
+    let (_, bob, room) = town.pair();
+    let start = town.now.unix_ms;
+    let mut town = Town::with(town.store, start + limits::PRIVATE_ROOM_MS - 10_000);
+    let notices = town.open("/ws/notifications", &bob);
+    town.hear(notices);
+    town.pass(5_000);
+    assert!(town.hear(notices).is_empty());
+    // Somebody sets the clock.
+    town.now.unix_ms += 3_600_000;
+    town.pass(1_000);
+    assert_eq!(
+        town.hear(notices),
+        [json!({ "type": "room_closed", "room_id": room })]
+    );
+    town.empty();
+}
+
+#[test]
+fn a_silent_store_is_noticed_and_so_is_its_return() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let path = format!("/ws/{room}");
+    let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+    town.mood = Mood::Silent;
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "hello?", "cid": "1" }),
+    );
+    let at = town.ask("GET", "/rooms/me", &ann.token, "");
+    assert_eq!(town.get("/readyz", "").0, 200);
+    town.pass(limits::ASK_MS);
+    assert_eq!(town.answer(at).map(|(status, _)| status), Some(503));
+    let heard = town.hear(mine);
+    assert_eq!(heard.len(), 1);
+    assert_eq!(
+        (&heard[0]["code"], &heard[0]["cid"]),
+        (&json!("unavailable"), &json!("1"))
+    );
+    assert_eq!(town.get("/readyz", "").0, 503);
+    // Nothing waits any more: it is refused at once.
+    assert_eq!(town.get("/rooms/me", &ann.token).0, 503);
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "again", "cid": "2" }),
+    );
+    assert_eq!(town.hear(mine)[0]["code"], "unavailable");
+    town.pass(10_000);
+    town.mood = Mood::Prompt;
+    town.settle();
+    // What was kept after all is told after all, once.
+    assert_eq!(town.kinds(theirs), ["message"]);
+    assert_eq!(town.kinds(mine), ["message_sent"]);
+    town.pass(2_000);
+    assert_eq!(town.get("/readyz", "").0, 200);
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "hello?", "cid": "1" }),
+    );
+    assert_eq!(town.kinds(mine), ["message_ack"]);
+    assert!(town.hear(theirs).is_empty());
+    town.empty();
+}
+
+#[test]
+fn a_store_that_fails_loses_nothing_silently() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let path = format!("/ws/{room}");
+    let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+    town.mood = Mood::Refusing(Refusal::StorageFull);
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "a", "cid": "1" }),
+    );
+    assert_eq!(town.hear(mine)[0]["code"], "storage_full");
+    let name = format!("/rooms/{room}/name");
+    let (status, _) = town.request("PATCH", &name, &ann.token, json!({ "name": "tea" }));
+    assert_eq!(status, 507);
+    town.mood = Mood::Prompt;
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "a", "cid": "1" }),
+    );
+    assert_eq!(town.kinds(mine), ["message_ack"]);
+    assert_eq!(town.kinds(theirs), ["message"]);
+    town.empty();
+}
+
+#[test]
+fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let path = format!("/ws/{room}");
+    let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+    town.mood = Mood::Silent;
+    let rest = format!("/rooms/{room}");
+    let at = town.ask("DELETE", &rest, &bob.token, "");
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "wait", "cid": "1" }),
+    );
+    town.mood = Mood::Prompt;
+    town.settle();
+    assert_eq!(town.answer(at).map(|(status, _)| status), Some(200));
+    let heard = town.hear(mine);
+    assert_eq!(
+        (&heard[0]["code"], &heard[0]["cid"]),
+        (&json!("room_ended"), &json!("1"))
+    );
+    assert_eq!(heard[1], json!({ "close": 1000 }));
+    assert_eq!(town.hear(theirs), [json!({ "close": 1000 })]);
+    town.empty();
+}
+
+#[test]
+fn people_are_counted_and_told_at_most_every_five_seconds() {
+    let mut town = Town::new();
+    let ann = town.register("ann", "DE");
+    let bob = town.register("bob", "DE");
+    let first = town.open("/ws/notifications", &ann);
+    let second = town.open("/ws/notifications", &ann);
+    town.pass(6_000);
+    town.hear(first);
+    assert_eq!(
+        town.hear(second),
+        [json!({ "type": "online_count", "count": 1 })]
+    );
+    let other = town.open("/ws/notifications", &bob);
+    assert_eq!(
+        town.hear(other),
+        [json!({ "type": "online_count", "count": 2 })]
+    );
+    town.pass(5_000);
+    assert_eq!(
+        town.hear(first),
+        [json!({ "type": "online_count", "count": 2 })]
+    );
+    town.leave(other);
+    town.leave(second);
+    town.pass(5_000);
+    assert_eq!(
+        town.hear(first),
+        [json!({ "type": "online_count", "count": 1 })]
+    );
+    assert!(town.hear(first).is_empty());
+    town.empty();
+}
+
+#[test]
+fn strangers_who_both_want_to_stay_in_touch_get_a_room() {
+    let mut town = Town::new();
+    let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
+    let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
+    for at in [mine, theirs] {
+        town.say(at, json!({ "type": "findMatch" }));
+    }
+    town.hear(mine);
+    town.hear(theirs);
+    town.say(theirs, json!({ "type": "keepInTouch" }));
+    assert!(town.hear(mine).is_empty() && town.hear(theirs).is_empty());
+    town.say(mine, json!({ "type": "keepInTouch" }));
+    let told = town.hear(mine);
+    assert_eq!(told, town.hear(theirs));
+    assert_eq!(told[0]["type"], "roomCreated");
+    let (_, rooms) = town.get("/rooms/me", &ann.token);
+    assert_eq!(
+        (&rooms[0]["id"], &rooms[0]["my_side"]),
+        (&told[0]["roomId"], &json!("a"))
+    );
+    town.empty();
+}
