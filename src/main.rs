@@ -105,16 +105,20 @@ struct Desks {
 impl Desks {
     /// Opens the store and starts the threads that answer.
     fn open(config: &Config, reactor: &Reactor<App>) -> Result<Rc<RefCell<Self>>, String> {
+        // If the loop is gone, nobody wants to know of answers.
         let deliver = |handle: Handle| {
             move |answers| {
-                // If the loop is gone, nobody wants to know.
                 let _ = handle.deliver(answers);
             }
+        };
+        let handle = reactor.handle();
+        let deliver_batch = move |answers| {
+            let _ = handle.deliver_batch(answers);
         };
         let location = store::Location::parse(config.database().expose(), Path::new(""))?;
         let hash = hash::start(hash::threads(), deliver(reactor.handle()))
             .map_err(|error| format!("cannot start a thread for passwords: {error}"))?;
-        let store = Some(store::start(location, deliver(reactor.handle()))?);
+        let store = Some(store::start(location, deliver_batch)?);
         Ok(Rc::new(RefCell::new(Self { store, hash })))
     }
 

@@ -8,7 +8,9 @@ use crate::{
     compare::Compare,
     fleet::address::SOURCES_MAX,
     outcome::Bounds,
-    scenario::{Burst, Churn, Connect, Flood, Idle, Mixed, Open, Relay, Rooms, Scenario},
+    scenario::{
+        Burst, Churn, Connect, Flood, Idle, Logins, Mixed, Open, Outage, Private, Relay, Rooms, Scenario, Timing,
+    },
     serve::floor::Mode,
     session::Setting,
 };
@@ -49,6 +51,14 @@ pub(crate) enum Command {
     Soak(With<Mixed>),
     /// What one says in a room, many hear
     Rooms(With<Rooms>),
+    /// People with accounts in private rooms, every message kept
+    Private(With<Private>),
+    /// Hundreds log in at once while others chat
+    Logins(With<Logins>),
+    /// The database goes away while people chat, and comes back
+    Outage(With<Outage>),
+    /// Whether the time of a login tells that there is an account
+    Timing(With<Timing>),
     /// Passerby beside the floor and the baseline, in rounds
     Compare(Compare),
     /// The floor of `compare`
@@ -147,6 +157,10 @@ impl From<Command> for Job {
             Command::Flood(with) => Self::Scenario(Scenario::Flood(with.scenario), with.load),
             Command::Soak(with) => Self::Scenario(Scenario::Soak(with.scenario), with.load),
             Command::Rooms(with) => Self::Scenario(Scenario::Rooms(with.scenario), with.load),
+            Command::Private(with) => Self::Scenario(Scenario::Private(with.scenario), with.load),
+            Command::Logins(with) => Self::Scenario(Scenario::Logins(with.scenario), with.load),
+            Command::Outage(with) => Self::Scenario(Scenario::Outage(with.scenario), with.load),
+            Command::Timing(with) => Self::Scenario(Scenario::Timing(with.scenario), with.load),
             Command::Compare(compare) => Self::Compare(compare),
             Command::ServeFloor { serve, mode } => Self::ServeFloor(serve.listen, mode),
             Command::ServeBaseline { serve, read_buffer } => {

@@ -1,9 +1,11 @@
 //! Passerby's load harness: plays crowds of strangers against any server that speaks `/ws`, and compares Passerby with
 //! the least and the usual way to write it.
 
+mod accounts;
 mod args;
 mod compare;
 mod fleet;
+mod launch;
 mod meter;
 mod metrics;
 mod outcome;

@@ -33,6 +33,18 @@ impl Metrics {
     pub(crate) fn since(&self, before: &Self, name: &str) -> Option<f64> {
         Some(self.value(name)? - before.value(name)?)
     }
+
+    /// The lowest bound of the histogram called `name` under which `percent` of what came after `before` lies.
+    pub(crate) fn percentile_at_most(&self, before: &Self, name: &str, percent: f64) -> Option<f64> {
+        let all = self.since(before, &format!("{name}_count"))?;
+        let start = format!("{name}_bucket{{le=\"");
+        self.text.lines().find_map(|line| {
+            let (bound, _) = line.strip_prefix(&start)?.split_once('"')?;
+            let below = self.since(before, &format!("{start}{bound}\"}}"))?;
+            let bound = bound.parse::<f64>().ok()?;
+            (below >= all * percent / 100.0).then_some(bound)
+        })
+    }
 }
 
 fn fetch(target: SocketAddr) -> io::Result<String> {
@@ -63,5 +75,16 @@ mod tests {
         assert_eq!(before.value("turn_bucket{le=\"0.005\"}"), Some(7.0));
         assert_eq!(before.value("tur"), None);
         assert_eq!(look("turn 9.5\n").since(&before, "turn"), Some(5.5));
+        let histogram = |low, all| {
+            look(&format!(
+                "t_count {all}\nt_bucket{{le=\"1.0\"}} {low}\nt_bucket{{le=\"+Inf\"}} {all}\n"
+            ))
+        };
+        let (then, now) = (histogram(0, 10), histogram(99, 110));
+        assert_eq!(now.percentile_at_most(&then, "t", 99.0), Some(1.0));
+        assert_eq!(
+            now.percentile_at_most(&then, "t", 99.5),
+            Some(f64::INFINITY)
+        );
     }
 }

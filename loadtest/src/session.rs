@@ -36,6 +36,11 @@ pub(crate) struct Setting {
 /// A play that is measured.
 pub(crate) trait Measured: Play {
     fn meter(&mut self) -> &mut Meter;
+
+    /// The warm-up is over.
+    fn reset(&mut self) {
+        self.meter().reset();
+    }
 }
 
 /// One run against one server.
@@ -134,7 +139,7 @@ impl Session {
     /// Warms up and measures for as long as the setting says.
     pub(crate) fn measure(&mut self, play: &mut impl Measured) -> io::Result<Window> {
         self.idle_through(play, self.setting.warmup)?;
-        play.meter().reset();
+        play.reset();
         let length = Duration::from_secs_f64(self.setting.seconds);
         let step = (length / SAMPLES_WANTED).max(SAMPLE_MIN);
         let before = self.read_server();

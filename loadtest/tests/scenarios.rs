@@ -390,3 +390,81 @@ fn compare_goes_its_rounds() {
     std::fs::remove_file(json).unwrap();
     std::fs::remove_file(page).unwrap();
 }
+
+/// The server itself, if it lies beside the harness: `cargo test --workspace` builds both.
+fn passerby() -> Option<String> {
+    let path = std::path::Path::new(LOADTEST).with_file_name("passerby");
+    let is_there = path.exists();
+    is_there.then(|| path.to_str().unwrap().to_owned())
+}
+
+/// Runs a scenario that starts the server, which must go well, and reads its JSON; nothing without a server.
+fn measure_own(args: &[&str]) -> Option<Value> {
+    let Some(passerby) = passerby() else {
+        // Not by a macro, whose output would be swallowed.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"\nSKIPPED: there is no passerby beside loadtest\n",
+        );
+        return None;
+    };
+    let file = scratch("json");
+    let output = Command::new(LOADTEST)
+        .args(args)
+        .args(["--launch", &passerby, "--json", &file, "--max-errors", "0"])
+        .args(["--warmup-ms", "100", "--sources", "2", "--quiet"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let json = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    std::fs::remove_file(file).unwrap();
+    Some(json)
+}
+
+#[test]
+fn private_messages_are_acknowledged_and_delivered() {
+    let args = ["private", "--pairs", "3", "--window", "2", "--accounts", "2"];
+    let Some(json) = measure_own(&[&args[..], &["--seconds", "0.5"]].concat()) else {
+        return;
+    };
+    check(&json, "private");
+    assert_eq!(json["unit"], "acknowledged messages");
+    assert!(json["phases"]["delivery"]["p99"].as_f64().unwrap() > 0.0);
+    let figure = |name: &str| json["figures"][name].as_f64().unwrap();
+    assert!(figure("transactions") > 0.0, "{json}");
+    // Six people have at most two messages each on their way; a question of the server's own may be among them.
+    let batch = figure("asks_per_transaction");
+    assert!((1.0..=13.0).contains(&batch), "{json}");
+}
+
+#[test]
+fn a_crowd_that_logs_in_is_accounted_for() {
+    let args = ["logins", "--pairs", "2", "--rate", "50", "--crowd", "40"];
+    let Some(json) = measure_own(&[&args[..], &["--seconds", "0.5"]].concat()) else {
+        return;
+    };
+    check(&json, "logins");
+    let figure = |name: &str| json["figures"][name].as_f64().unwrap();
+    let answered: f64 = ["judged", "throttled", "unavailable"]
+        .iter()
+        .map(|fate| figure(&format!("logins_{fate}")))
+        .sum();
+    assert_eq!((answered, figure("logins_otherwise")), (40.0, 0.0));
+    assert!(figure("rss_growth_at_worst_mb") > 0.0, "{json}");
+}
+
+#[test]
+fn timing_compares_two_samples() {
+    let Some(json) = measure_own(&["timing", "--tries", "3"]) else {
+        return;
+    };
+    assert_eq!(json["count"], 6);
+    let figure = |name: &str| json["figures"][name].as_f64().unwrap();
+    assert_eq!(figure("passwords_hashed"), 6.0);
+    assert!((0.0..=100.0).contains(&figure("mann_whitney_p_percent")));
+}

@@ -164,8 +164,16 @@ pub struct Stats {
     pub private_rooms: u64,
     /// Messages kept in private rooms.
     pub private_messages: u64,
+    /// Passwords hashed, whether new ones or ones that were claimed.
+    pub passwords_hashed: u64,
     /// Questions to other threads that were not answered in time.
     pub asks_overdue: u64,
+    /// How many questions the store answered in each transaction.
+    pub store_batch: Histogram<10>,
+    /// How long people waited for an answer of the store, in microseconds.
+    pub store_ask_us: Histogram<10>,
+    /// How long people waited for a password to be hashed, in microseconds.
+    pub hash_ask_us: Histogram<10>,
     /// Times that accepting had to rest for want of descriptors.
     pub accept_rests: u64,
     /// Turns in which a handler panicked; anything but 0 is our bug.
@@ -183,6 +191,11 @@ pub struct Stats {
     closes: [u64; CloseCause::ALL.len()],
     refusals: [u64; Refused::ALL.len()],
 }
+
+/// The bounds of how long questions to other threads wait, in microseconds.
+const ASK_BOUNDS_US: [u64; 10] = [
+    250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_000_000,
+];
 
 impl Default for Stats {
     fn default() -> Self {
@@ -205,7 +218,11 @@ impl Default for Stats {
             logins_failed: 0,
             private_rooms: 0,
             private_messages: 0,
+            passwords_hashed: 0,
             asks_overdue: 0,
+            store_batch: Histogram::new([1, 2, 4, 8, 16, 32, 64, 128, 256, 512]),
+            store_ask_us: Histogram::new(ASK_BOUNDS_US),
+            hash_ask_us: Histogram::new(ASK_BOUNDS_US),
             accept_rests: 0,
             panics: 0,
             match_wait_ms: Histogram::new([

@@ -16,6 +16,8 @@ pub enum Letter {
     Stop,
     /// What was asked is answered.
     Answers(Vec<(Ticket, Outcome)>),
+    /// The same, all from one transaction of the store.
+    Batch(Vec<(Ticket, Outcome)>),
 }
 
 /// The sending end, for any thread.
@@ -38,8 +40,17 @@ impl Handle {
     /// Delivers answers and wakes the loop; waits while the mailbox is full, so no answer is lost. The loop never waits for
     /// whoever calls this.
     pub fn deliver(&self, answers: Vec<(Ticket, Outcome)>) -> io::Result<()> {
+        self.send(Letter::Answers(answers))
+    }
+
+    /// Delivers what one transaction of the store has answered, as [`Handle::deliver`] does; the loop counts how many that were.
+    pub fn deliver_batch(&self, answers: Vec<(Ticket, Outcome)>) -> io::Result<()> {
+        self.send(Letter::Batch(answers))
+    }
+
+    fn send(&self, letter: Letter) -> io::Result<()> {
         self.letters
-            .send(Letter::Answers(answers))
+            .send(letter)
             .map_err(|_| io::ErrorKind::BrokenPipe)?;
         self.waker.wake()
     }

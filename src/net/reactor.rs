@@ -313,6 +313,10 @@ impl<A: Application> Reactor<A> {
                     match letter {
                         Letter::Stop => self.stop(now),
                         Letter::Answers(answers) => self.answers.extend(answers),
+                        Letter::Batch(answers) => {
+                            self.stats.store_batch.record(answers.len() as u64);
+                            self.answers.extend(answers);
+                        }
                     }
                 }
             }

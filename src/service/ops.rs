@@ -85,19 +85,23 @@ impl Collector for Snapshot {
         self.encode_gauges(&mut encoder)?;
         self.encode_counters(&mut encoder)?;
         self.encode_causes(&mut encoder)?;
+        let stats = &self.stats;
+        let help = "How long people waited for a partner";
+        durations(&mut encoder, "match_wait", help, &stats.match_wait_ms, 1e3)?;
+        let help = "How long turns of the loop took";
+        durations(&mut encoder, "turn", help, &stats.turn_us, 1e6)?;
+        let help = "How long people waited for an answer of the store";
+        durations(&mut encoder, "store_ask", help, &stats.store_ask_us, 1e6)?;
+        let help = "How long people waited for a password to be hashed";
+        durations(&mut encoder, "hash_ask", help, &stats.hash_ask_us, 1e6)?;
+        let help = "Questions that the store answered in each transaction";
         histogram(
             &mut encoder,
-            "match_wait",
-            "How long people waited for a partner",
-            &self.stats.match_wait_ms,
-            1e3,
-        )?;
-        histogram(
-            &mut encoder,
-            "turn",
-            "How long turns of the loop took",
-            &self.stats.turn_us,
-            1e6,
+            "store_batch",
+            help,
+            None,
+            &stats.store_batch,
+            1.0,
         )
     }
 }
@@ -217,6 +221,11 @@ impl Snapshot {
                 stats.private_messages,
             ),
             (
+                "passwords_hashed",
+                "Passwords hashed, whether new ones or ones that were claimed",
+                stats.passwords_hashed,
+            ),
+            (
                 "asks_overdue",
                 "Questions to other threads that were not answered in time",
                 stats.asks_overdue,
@@ -274,25 +283,38 @@ fn by_mode(
 }
 
 /// Encodes a histogram of small units as seconds; `per_second` is how many of its units a second has.
+fn durations<const N: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    durations: &Histogram<N>,
+    per_second: f64,
+) -> fmt::Result {
+    let unit = Some(&Unit::Seconds);
+    histogram(encoder, name, help, unit, durations, per_second)
+}
+
+/// Encodes a histogram; what it counts in is a `scale`th of the unit.
 fn histogram<const N: usize>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
+    unit: Option<&Unit>,
     histogram: &Histogram<N>,
-    per_second: f64,
+    scale: f64,
 ) -> fmt::Result {
     let bounded: u64 = histogram.buckets.iter().sum();
     let mut buckets: Vec<(f64, u64)> = histogram
         .bounds
         .iter()
         .zip(histogram.buckets)
-        .map(|(bound, count)| (*bound as f64 / per_second, count))
+        .map(|(bound, count)| (*bound as f64 / scale, count))
         .collect();
     buckets.push((f64::INFINITY, histogram.count - bounded));
     encoder
-        .encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Histogram)?
+        .encode_descriptor(name, help, unit, MetricType::Histogram)?
         .encode_histogram::<NoLabelSet>(
-            histogram.sum as f64 / per_second,
+            histogram.sum as f64 / scale,
             histogram.count,
             &buckets,
             None,
@@ -310,6 +332,9 @@ mod tests {
         stats.closed(CloseCause::NoPong);
         stats.match_wait_ms.record(2);
         stats.match_wait_ms.record(10_000_000);
+        stats.store_batch.record(3);
+        stats.store_batch.record(600);
+        stats.store_ask_us.record(2_500);
         let gauges = Gauges {
             connections: 3,
             census: vec![(
@@ -332,6 +357,9 @@ mod tests {
             "passerby_match_wait_seconds_bucket{le=\"0.01\"} 1",
             "passerby_match_wait_seconds_bucket{le=\"+Inf\"} 2",
             "passerby_match_wait_seconds_count 2",
+            "passerby_store_batch_bucket{le=\"4.0\"} 1",
+            "passerby_store_batch_sum 603.0",
+            "passerby_store_ask_seconds_bucket{le=\"0.0025\"} 1",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} in:\n{text}");

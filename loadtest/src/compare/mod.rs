@@ -23,12 +23,13 @@ use serde::Serialize;
 
 use crate::{
     args::{READ_BUFFER_BYTES, seconds},
+    launch::Launched,
     outcome::Outcome,
-    probe, report,
+    probe,
+    report,
     session::Setting,
 };
 
-use launch::Launched;
 
 pub(crate) use figures::Figures;
 pub(crate) use rows::Row;

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use super::{
     Compare, Comparison, Contender,
-    launch::{Launched, Manner},
+    launch::{self, Manner},
 };
 use crate::{
     outcome::Outcome,
@@ -310,7 +310,7 @@ fn load(
     scenario: &Scenario,
     comparison: &mut Comparison,
 ) -> io::Result<Outcome> {
-    let server = Launched::start(compare, contender, manner)?;
+    let server = launch::start(compare, contender, manner)?;
     let setting: Setting = compare.setting(&server);
     let outcome = scenario::run(scenario, &setting)?;
     comparison

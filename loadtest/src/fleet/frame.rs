@@ -36,6 +36,8 @@ pub(crate) enum Word {
     Searching,
     Joined,
     Message,
+    /// A message is kept.
+    Ack,
     Left,
     Typing,
     Error,
@@ -153,6 +155,8 @@ fn word(json: &[u8]) -> Word {
     // The commands stand here because the floor hands them on as they are.
     if starts(b"message") || starts(b"sendMessage") {
         Word::Message
+    } else if starts(b"message_ack") {
+        Word::Ack
     } else if starts(b"strangerJoined") {
         Word::Joined
     } else if starts(b"strangerLeft") {
@@ -239,6 +243,7 @@ mod tests {
             Word::Message
         );
         assert_eq!(word(br#"{"type":"message","text":"x"}"#), Word::Message);
+        assert_eq!(word(br#"{"type":"message_ack","id":"x"}"#), Word::Ack);
         assert_eq!(
             word(br#"{"text":"\"type\":\"error\"","type": "strangerLeft"}"#),
             Word::Left

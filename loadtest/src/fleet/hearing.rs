@@ -22,6 +22,15 @@ impl Fleet {
         self.say(who, frame);
     }
 
+    /// Makes a pair of two clients who were not matched by the server.
+    pub(crate) fn link(&mut self, one: Who, other: Who) {
+        for (who, partner) in [(one, other), (other, one)] {
+            let client = &mut self.clients[who as usize];
+            client.pair = u128::from(one) + 1;
+            client.link = Some(partner);
+        }
+    }
+
     /// Sends a command that ends the chat: `nextStranger` or `stopChat`.
     pub(crate) fn part(&mut self, who: Who, command: &[u8]) {
         self.unlink(who);
@@ -160,6 +169,7 @@ impl Fleet {
                     self.fault(kind);
                 }
             }
+            Word::Ack => play.acked(self, who),
             Word::Text => play.said(self, who),
             Word::Join => play.entered(self, who),
             Word::Typing | Word::Other => {}

@@ -48,6 +48,8 @@ pub(crate) trait Play {
     fn left(&mut self, _fleet: &mut Fleet, _who: Who) {}
     /// Somebody joined a room that the client is in.
     fn entered(&mut self, _fleet: &mut Fleet, _who: Who) {}
+    /// The oldest of the client's messages that were not acknowledged yet is.
+    fn acked(&mut self, _fleet: &mut Fleet, _who: Who) {}
     /// Something was said in a room that the client is in.
     fn said(&mut self, _fleet: &mut Fleet, _who: Who) {}
     /// The connection is at its end, and the slot about to be free. `wanted` when the client had said goodbye.
@@ -107,6 +109,8 @@ pub(crate) struct Fleet {
     target: SocketAddr,
     /// Where to; `{n}` stands for the client's own number.
     path: String,
+    /// Where to for each of the first clients, instead of that.
+    paths: Vec<String>,
     sources: Sources,
     dialled: u32,
     open: u32,
@@ -130,6 +134,7 @@ impl Fleet {
             now_ns: 0,
             target,
             path: path.to_owned(),
+            paths: Vec::new(),
             sources: Sources(sources),
             dialled: 0,
             open: 0,
@@ -210,7 +215,15 @@ impl Fleet {
     }
 
     fn upgrade(&self, who: Who) -> Vec<u8> {
-        speech::upgrade(self.target, &self.path.replace("{n}", &who.to_string()))
+        match self.paths.get(who as usize) {
+            Some(path) => speech::upgrade(self.target, path),
+            None => speech::upgrade(self.target, &self.path.replace("{n}", &who.to_string())),
+        }
+    }
+
+    /// Gives each of the first clients a path of its own.
+    pub(crate) fn spread_over(&mut self, paths: Vec<String>) {
+        self.paths = paths;
     }
 
     /// Writes `bytes`, keeping what does not fit for later.

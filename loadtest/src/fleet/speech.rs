@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::frame::{CLOSE, TEXT, masked};
+use super::frame::{CLOSE, MASK_KEY, TEXT, masked};
 
 /// The RFC's sample key, so that the answer is known beforehand.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -59,6 +59,40 @@ pub(crate) fn message(size: usize) -> Vec<u8> {
     )
 }
 
+/// A message for a private room that brings a number as its `cid`.
+pub(crate) struct Numbered {
+    frame: Vec<u8>,
+    /// Where the payload begins, and where the digits do.
+    payload_at: usize,
+    digits_at: usize,
+}
+
+impl Numbered {
+    /// One whose text is `size` bytes long.
+    pub(crate) fn new(size: usize) -> Self {
+        const END: &str = "00000000\"}";
+        let text = text(size);
+        let json = format!(r#"{{"type":"message","content":"{text}","cid":"{END}"#);
+        let frame = masked(TEXT, json.as_bytes());
+        Self {
+            payload_at: frame.len() - json.len(),
+            digits_at: frame.len() - END.len(),
+            frame,
+        }
+    }
+
+    /// The message with this number.
+    pub(crate) fn with(&mut self, number: u32) -> &[u8] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        for place in 0..8 {
+            let digit = DIGITS[(number >> (28 - 4 * place) & 0xf) as usize];
+            let at = self.digits_at + place;
+            self.frame[at] = digit ^ MASK_KEY[(at - self.payload_at) % 4];
+        }
+        &self.frame
+    }
+}
+
 fn text(size: usize) -> String {
     const WORDS: &[u8] = b"hello stranger how is the weather where you are ";
     WORDS
@@ -78,6 +112,19 @@ pub(crate) fn goodbye() -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::fleet::frame::parse;
+
+    #[test]
+    fn numbers_stand_in_the_cid() {
+        for size in [1, 32, 2_000] {
+            let mut message = Numbered::new(size);
+            for (number, cid) in [(0, "00000000"), (0xbeef, "0000beef")] {
+                let json = parse(message.with(number)).unwrap().unwrap().bare();
+                let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
+                assert_eq!(value["cid"], cid);
+                assert_eq!(value["content"].as_str().unwrap().len(), size);
+            }
+        }
+    }
 
     #[test]
     fn a_message_is_json_of_the_asked_size() {

@@ -6,9 +6,14 @@ mod exchange;
 mod flood;
 mod flooders;
 mod idle;
+mod logins;
 mod mixed;
 mod open;
+mod outage;
+mod private;
 mod rooms;
+mod timing;
+mod turns;
 
 use std::io;
 
@@ -16,7 +21,7 @@ use crate::{outcome::Outcome, session::Setting};
 
 pub(crate) use {
     churn::Churn, connect::Connect, exchange::Burst, exchange::Relay, flood::Flood, idle::Idle,
-    mixed::Mixed, open::Open, rooms::Rooms,
+    logins::Logins, mixed::Mixed, open::Open, outage::Outage, private::Private, rooms::Rooms, timing::Timing,
 };
 
 /// Connections one process may hold, leaving some descriptors for itself.
@@ -35,6 +40,10 @@ pub(crate) enum Scenario {
     Flood(Flood),
     Soak(Mixed),
     Rooms(Rooms),
+    Private(Private),
+    Logins(Logins),
+    Outage(Outage),
+    Timing(Timing),
 }
 
 /// Runs one scenario.
@@ -50,6 +59,10 @@ pub(crate) fn run(scenario: &Scenario, setting: &Setting) -> io::Result<Outcome>
         Scenario::Flood(flood) => flood.run(setting),
         Scenario::Soak(soak) => soak.run(setting, true),
         Scenario::Rooms(rooms) => rooms.run(setting),
+        Scenario::Private(private) => private.run(setting),
+        Scenario::Logins(logins) => logins.run(setting),
+        Scenario::Outage(outage) => outage.run(setting),
+        Scenario::Timing(timing) => timing.run(setting),
     }?;
     outcome.scenario = scenario.name().to_owned();
     outcome.options = scenario.options();
@@ -69,6 +82,10 @@ impl Scenario {
             Self::Flood(_) => "flood",
             Self::Soak(_) => "soak",
             Self::Rooms(_) => "rooms",
+            Self::Private(_) => "private",
+            Self::Logins(_) => "logins",
+            Self::Outage(_) => "outage",
+            Self::Timing(_) => "timing",
         }
     }
 
@@ -91,6 +108,19 @@ impl Scenario {
                 "{} members in {} rooms, {} messages/s due, {} bytes, {} stalled",
                 o.members, o.rooms, o.rate, o.size, o.stalled
             ),
+            Self::Private(o) => format!(
+                "{} rooms of two, window {}, {} bytes",
+                o.pairs, o.window, o.size
+            ),
+            Self::Logins(o) => format!(
+                "{} logins at once, {} pairs, {} messages/s due",
+                o.crowd, o.pairs, o.rate
+            ),
+            Self::Outage(o) => format!(
+                "{} pairs, {} messages/s due, by {:?}",
+                o.pairs, o.rate, o.by
+            ),
+            Self::Timing(o) => format!("{} of each", o.tries),
             Self::Flood(o) => format!("{} normal clients, {} abusers", o.normals, o.abusers),
         }
     }

@@ -34,7 +34,7 @@ pub(crate) struct Open {
     pub(crate) size: u32,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.1..=10_000_000.0).contains(&rate) => Ok(rate),
         _ => Err("0.1 to 10000000".to_owned()),

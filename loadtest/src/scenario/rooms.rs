@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 
-use super::clients;
+use super::{clients, turns};
 use crate::{
     fleet::{Fleet, Play, Who, speech},
     meter::Meter,
@@ -92,37 +92,9 @@ impl Rooms {
             outcome.figures.insert("anon_bytes_per_member", each);
         }
         if let Some((before, after)) = before.zip(Metrics::read(setting.target)) {
-            turns(&mut outcome, &before, &after);
+            turns::note(&mut outcome, &before, &after);
         }
         Ok(outcome)
-    }
-}
-
-/// Notes how long the server's turns took: those over 5 ms while people spoke, and the worst since its start.
-fn turns(outcome: &mut Outcome, before: &Metrics, after: &Metrics) {
-    let all = after.since(before, "passerby_turn_seconds_count");
-    let short = after.since(before, "passerby_turn_seconds_bucket{le=\"0.005\"}");
-    let us = |name: &str| after.value(name).map(|seconds| seconds * 1e6);
-    let long = all.zip(short).map(|(all, short)| all - short);
-    let share = all.zip(long).map(|(all, long)| long / all * 100.0);
-    for (name, value) in [
-        ("turns", all),
-        ("turns_over_5_ms", long),
-        ("turns_over_5_ms_percent", share),
-        (
-            "busy_turns_since_start",
-            after.value("passerby_busy_turns_total"),
-        ),
-        (
-            "longest_turn_us_since_start",
-            us("passerby_longest_turn_seconds"),
-        ),
-        (
-            "busiest_turn_us_since_start",
-            us("passerby_busiest_turn_seconds"),
-        ),
-    ] {
-        outcome.figures.extend(value.map(|value| (name, value)));
     }
 }
 

@@ -212,9 +212,11 @@ impl Accounts {
         if !was_up && self.pending.is_up() {
             self.expiry.hurry(turn.now);
         }
-        let Some(Wait { asker, errand, .. }) = wait else {
+        let Some(wait) = wait else {
             return;
         };
+        count_answer(&wait, &outcome, turn);
+        let Wait { asker, errand, .. } = wait;
         if errand.is_said_on_a_socket()
             && let Some(conn) = asker
         {
@@ -354,6 +356,17 @@ impl Accounts {
         if self.sockets.get(conn).is_some() {
             voice::error(turn.out.lane(conn), fault);
         }
+    }
+}
+
+fn count_answer(wait: &Wait, outcome: &Outcome, turn: &mut Turn<'_>) {
+    let waited_us = turn.now.micros.saturating_sub(wait.since_us);
+    let stats = &mut turn.stats;
+    if wait.is_store {
+        stats.store_ask_us.record(waited_us);
+    } else {
+        stats.hash_ask_us.record(waited_us);
+        stats.passwords_hashed += u64::from(outcome.is_ok());
     }
 }
 

@@ -77,7 +77,9 @@ pub(super) struct Wait {
     /// Who waits for the answer: a request's connection, or a socket; nobody, or nobody any more, if there is none.
     pub(super) asker: Option<ConnId>,
     pub(super) errand: Errand,
-    is_store: bool,
+    pub(super) is_store: bool,
+    /// When it was asked, in monotonic microseconds.
+    pub(super) since_us: u64,
 }
 
 /// See the module's description.
@@ -149,6 +151,7 @@ impl Pending {
             asker,
             errand,
             is_store,
+            since_us: now.micros,
         };
         self.waits.insert(ticket, wait);
         ticket

@@ -12,6 +12,10 @@ use crate::limits;
 
 const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
 
+/// Whether the room still goes on, if the user is in it. Less is read than of [`ROOM`], because every message asks for it.
+pub(super) const GOES_ON: &str = "\
+    SELECT ended_at IS NULL AND expires_at > ?3 FROM rooms WHERE id = ?1 AND ?2 IN (user_a, user_b)";
+
 pub(super) const OPEN: &str = "\
     INSERT INTO rooms (id, user_a, user_b, country_a, country_b, created_at, expires_at) \
     SELECT ?1, a.id, b.id, a.country, b.country, ?4, ?5 \
@@ -92,6 +96,24 @@ pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
         Query::Expire { now_ms, forget_ms } => expire(connection, *now_ms, *forget_ms),
         _ => Ok(Err(Refusal::Unavailable)),
     }
+}
+
+/// Whether `user` may speak in the room: what [`admit`] says, without the room.
+pub(super) fn may_speak(
+    connection: &Connection,
+    room: Uuid,
+    user: Uuid,
+    now_ms: u64,
+) -> rusqlite::Result<Result<(), Refusal>> {
+    let goes_on: Option<bool> = connection
+        .prepare_cached(GOES_ON)?
+        .query_row((Id(room), Id(user), Time(now_ms)), |row| row.get(0))
+        .optional()?;
+    Ok(match goes_on {
+        Some(true) => Ok(()),
+        Some(false) => Err(Refusal::Ended),
+        None => Err(Refusal::Missing),
+    })
 }
 
 /// A room, whoever asks.

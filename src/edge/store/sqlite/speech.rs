@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::rules::{admit, storable};
 use super::Found;
-use super::rooms::find;
+use super::rooms::{find, may_speak};
 use super::values::{Id, Text, Time, id, kept_room, select_room, time};
 use crate::kernel::ask::{Answer, Query, Refusal};
 use crate::kernel::record::{Message, Reaction};
@@ -55,7 +55,7 @@ pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
             cid,
             now_ms,
         } => {
-            if let Err(refusal) = admit(find(connection, *room)?, *user, *now_ms) {
+            if let Err(refusal) = may_speak(connection, *room, *user, *now_ms)? {
                 return Ok(Err(refusal));
             }
             say(
