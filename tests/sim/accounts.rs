@@ -466,6 +466,32 @@ fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
 }
 
 #[test]
+fn a_room_that_was_closed_behind_our_back_is_over_for_both_when_that_is_found() {
+    for command in ["message", "read"] {
+        let mut town = Town::new();
+        let (ann, bob, room) = town.pair();
+        let path = format!("/ws/{room}");
+        let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+        let notices = town.open("/ws/notifications", &bob);
+        town.hear(notices);
+        let now_ms = town.now.unix_ms;
+        let kept = town.store.rooms.values_mut().next().expect("a room");
+        kept.ended_ms = Some(now_ms);
+        town.say(
+            mine,
+            json!({ "type": command, "content": "hi", "id": ann.id }),
+        );
+        let heard = town.hear(mine);
+        assert_eq!(heard[0]["code"], "room_ended", "{command}");
+        assert_eq!(heard[1..], [json!({ "close": 1000 })], "{command}");
+        assert_eq!(town.hear(theirs), [json!({ "close": 1000 })], "{command}");
+        let closed = json!({ "type": "room_closed", "room_id": room });
+        assert_eq!(town.hear(notices), [closed], "{command}");
+        town.empty();
+    }
+}
+
+#[test]
 fn people_are_counted_and_told_at_most_every_five_seconds() {
     let mut town = Town::new();
     let ann = town.register("ann", "DE");
