@@ -52,8 +52,12 @@ impl App {
     /// The next answer to a request that had to wait.
     pub(super) fn next_late_answer(&mut self) -> Option<(ConnId, Late<Face>)> {
         let (conn, late) = self.accounts.next_late()?;
+        let sharing = self.sharings.remove(&conn.pack());
         let late = match late {
-            Late::Respond(response) => Late::Respond(response),
+            Late::Respond(response) => Late::Respond(match sharing {
+                Some(sharing) => sharing.mark(response),
+                None => response,
+            }),
             Late::Open(()) => Late::Open(Face::Account),
         };
         Some((conn, late))

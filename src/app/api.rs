@@ -71,29 +71,59 @@ impl App {
         })
     }
 
-    /// Lets pages from allowed origins read a response of `/api/` (Fetch standard, section 3.3).
+    /// Lets pages from allowed origins read a response of a route that is shared with them (Fetch standard, section 3.3).
     pub(super) fn shared(&self, request: &Request<'_>, response: Response) -> Response {
-        let head = request.head;
-        if !head.path.starts_with("/api/") {
-            return response;
-        }
-        let response = response.with_field("Vary", "Origin");
-        let Some(origin) = head.field("origin") else {
+        let Some(sharing) = self.sharing(request) else {
             return response;
         };
-        if self.check_origin(request).is_err() {
+        let is_with_somebody = sharing.origin.is_some();
+        let response = sharing.mark(response);
+        if !is_with_somebody || request.head.method != Method::Options {
             return response;
         }
-        let response = response.with_field("Access-Control-Allow-Origin", origin.to_owned());
-        if head.method != Method::Options {
-            return response.with_field("Access-Control-Expose-Headers", "Retry-After");
-        }
         response
-            .with_field("Access-Control-Allow-Methods", "GET, HEAD, POST, OPTIONS")
+            .with_field(
+                "Access-Control-Allow-Methods",
+                "GET, HEAD, POST, PATCH, DELETE, OPTIONS",
+            )
             .with_field(
                 "Access-Control-Allow-Headers",
                 "Authorization, Content-Type",
             )
             .with_field("Access-Control-Max-Age", "600")
+    }
+
+    /// With whom the answer to a request is shared; `None` if it is for no page but our own, whoever asks.
+    pub(super) fn sharing(&self, request: &Request<'_>) -> Option<Sharing> {
+        let head = request.head;
+        SHARED.iter().find(|part| head.path.starts_with(**part))?;
+        let origin = head.field("origin");
+        let origin = origin.filter(|_| self.check_origin(request).is_ok());
+        Some(Sharing {
+            origin: origin.map(str::to_owned),
+        })
+    }
+}
+
+/// The parts of the server that are shared with pages from allowed origins.
+const SHARED: [&str; 5] = ["/api/", "/auth/", "/pool/", "/rooms/", "/messages/"];
+
+/// With whom a response is shared, besides the server's own pages.
+#[derive(Debug)]
+pub(super) struct Sharing {
+    /// Whose page has asked, if it may.
+    origin: Option<String>,
+}
+
+impl Sharing {
+    /// Says so in the response itself.
+    pub(super) fn mark(self, response: Response) -> Response {
+        let response = response.with_field("Vary", "Origin");
+        match self.origin {
+            Some(origin) => response
+                .with_field("Access-Control-Allow-Origin", origin)
+                .with_field("Access-Control-Expose-Headers", "Retry-After"),
+            None => response,
+        }
     }
 }

@@ -25,6 +25,7 @@ use crate::wire::origin::Allowed;
 use crate::wire::response::{Response, Status};
 use crate::wire::{query, upgrade};
 
+use api::Sharing;
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
 /// What an operator may set about the program.
@@ -65,6 +66,8 @@ pub struct App {
     pub accounts: Accounts,
     /// Strangers for whom a room is being opened.
     pacts: BTreeMap<Ticket, Pact>,
+    /// With whom the answers will be shared that come later. Every answer that was promised comes, so none stays.
+    sharings: BTreeMap<u64, Sharing>,
     /// The files of the page.
     pub page: web::Page,
     draining: bool,
@@ -88,6 +91,7 @@ impl App {
             rooms: Rooms::new(settings.rooms.clone(), fork()),
             accounts: Accounts::new(settings.accounts.clone(), fork()),
             pacts: BTreeMap::new(),
+            sharings: BTreeMap::new(),
             settings,
             page: web::Page::default(),
             draining: false,
@@ -252,6 +256,12 @@ impl Application for App {
     fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
         match self.answer(request, turn) {
             Reply::Respond(response) => Reply::Respond(self.shared(request, response)),
+            Reply::Later(None) => {
+                if let Some(sharing) = self.sharing(request) {
+                    self.sharings.insert(request.conn.pack(), sharing);
+                }
+                Reply::Later(None)
+            }
             open => open,
         }
     }

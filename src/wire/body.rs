@@ -171,6 +171,12 @@ pub fn json<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<&'a str, Response> {
         .map_err(|_| Response::error(Status::BAD_REQUEST, "the body must be UTF-8"))
 }
 
+/// What a JSON object says; `None` if it says something else, or is none. To a parser alone an array would do as well.
+pub fn object<'t, T: serde::Deserialize<'t>>(text: &'t str) -> Option<T> {
+    let is_object = text.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use passerby::kernel::ask::Refusal;
 use passerby::limits;
 use serde_json::{Value, json};
 
-use crate::town::{Mood, Town};
+use crate::town::{Member, Mood, Town};
 
 fn ids(heard: &[Value], kind: &str) -> Vec<String> {
     heard
@@ -462,6 +462,226 @@ fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
     );
     assert_eq!(heard[1], json!({ "close": 1000 }));
     assert_eq!(town.hear(theirs), [json!({ "close": 1000 })]);
+    town.empty();
+}
+
+#[test]
+fn a_room_that_was_closed_behind_our_back_is_over_for_both_when_that_is_found() {
+    for command in ["message", "read"] {
+        let mut town = Town::new();
+        let (ann, bob, room) = town.pair();
+        let path = format!("/ws/{room}");
+        let (mine, theirs) = (town.open(&path, &ann), town.open(&path, &bob));
+        let notices = town.open("/ws/notifications", &bob);
+        town.hear(notices);
+        let now_ms = town.now.unix_ms;
+        let kept = town.store.rooms.values_mut().next().expect("a room");
+        kept.ended_ms = Some(now_ms);
+        town.say(
+            mine,
+            json!({ "type": command, "content": "hi", "id": ann.id }),
+        );
+        let heard = town.hear(mine);
+        assert_eq!(heard[0]["code"], "room_ended", "{command}");
+        assert_eq!(heard[1..], [json!({ "close": 1000 })], "{command}");
+        assert_eq!(town.hear(theirs), [json!({ "close": 1000 })], "{command}");
+        let closed = json!({ "type": "room_closed", "room_id": room });
+        assert_eq!(town.hear(notices), [closed], "{command}");
+        town.empty();
+    }
+}
+
+/// A town with two people in a room, somebody else who waits, and everything that a client may ask of it by a request: the
+/// method, the target, who asks, and the body.
+fn asking() -> (Town, Vec<(&'static str, String, Member, Value)>) {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let cid = town.register("cid", "IT");
+    assert_eq!(town.post("/pool/join", &cid.token, Value::Null).0, 202);
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.say(mine, json!({ "type": "message", "content": "hi" }));
+    let message = town.hear(mine)[0]["id"].as_str().expect("an id").to_owned();
+    let nobody = Member {
+        id: String::new(),
+        token: String::new(),
+    };
+    let new = json!({ "pseudo": "dee", "email": "d@example.org", "country": "FR", "password": "12345678" });
+    let known = json!({ "identifier": "ann", "password": "correct horse" });
+    let reactions = format!("/messages/{message}/reactions");
+    let rest = format!("/rooms/{room}");
+    let questions = vec![
+        ("POST", "/auth/register".to_owned(), nobody.clone(), new),
+        ("POST", "/auth/login".to_owned(), nobody, known),
+        ("POST", "/pool/join".to_owned(), bob.clone(), Value::Null),
+        ("GET", "/rooms/me".to_owned(), ann.clone(), Value::Null),
+        ("GET", rest.clone(), ann.clone(), Value::Null),
+        ("GET", format!("{rest}/messages"), bob.clone(), Value::Null),
+        (
+            "PATCH",
+            format!("{rest}/name"),
+            ann.clone(),
+            json!({ "name": "tea" }),
+        ),
+        (
+            "POST",
+            reactions.clone(),
+            bob.clone(),
+            json!({ "emoji": "x" }),
+        ),
+        ("DELETE", reactions, bob, Value::Null),
+        ("DELETE", rest, ann, Value::Null),
+    ];
+    (town, questions)
+}
+
+#[test]
+fn every_question_has_one_answer_however_the_store_fails_and_the_next_one_a_good_one() {
+    let count = asking().1.len();
+    for mood in [
+        Mood::Silent,
+        Mood::Failing(Refusal::Unavailable),
+        Mood::Failing(Refusal::Busy),
+        Mood::Failing(Refusal::StorageFull),
+    ] {
+        for number in 0..count {
+            let (mut town, mut questions) = asking();
+            let (method, target, who, body) = questions.remove(number);
+            let text = match &body {
+                Value::Null => String::new(),
+                body => body.to_string(),
+            };
+            town.mood = mood;
+            let at = town.ask(method, &target, &who.token, &text);
+            if mood == Mood::Silent {
+                assert_eq!(town.answer(at), None, "{method} {target}");
+                town.pass(limits::HASH_MS);
+            }
+            let (status, answer) = town.answer(at).expect("an answer");
+            assert!(
+                status == 503 || (status == 507 && mood != Mood::Silent),
+                "{method} {target} {mood:?}: {status} {answer}"
+            );
+            town.mood = Mood::Prompt;
+            town.settle();
+            town.pass(2 * limits::STORE_RETRY_MS);
+            let (status, answer) = town.request(method, &target, &who.token, body);
+            // What seemed to fail may have been done.
+            let has_been_done = mood == Mood::Silent && status == 410;
+            assert!(
+                (200..300).contains(&status) || has_been_done,
+                "{method} {target} {mood:?}: {status} {answer}"
+            );
+            town.empty();
+        }
+    }
+}
+
+#[test]
+fn a_match_that_was_given_up_and_succeeds_is_told_to_both() {
+    let mut town = Town::new();
+    let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "DE"));
+    let (mine, theirs) = (
+        town.open("/ws/notifications", &ann),
+        town.open("/ws/notifications", &bob),
+    );
+    town.post("/pool/join", &ann.token, Value::Null);
+    town.hear(mine);
+    town.hear(theirs);
+    let at = town.ask_slowly("POST", "/pool/join", &bob.token);
+    town.pass(limits::ASK_MS);
+    assert_eq!(town.answer(at).map(|(status, _)| status), Some(503));
+    assert_eq!(town.kinds(mine).len() + town.kinds(theirs).len(), 0);
+    town.mood = Mood::Prompt;
+    town.settle();
+    let told = town.hear(mine);
+    assert_eq!(told[0]["type"], "matched");
+    assert_eq!(town.hear(theirs), told);
+    town.empty();
+}
+
+#[test]
+fn a_socket_rests_while_too_much_of_it_is_not_answered() {
+    for does_answer in [true, false] {
+        let mut town = Town::new();
+        let (ann, _, room) = town.pair();
+        let mine = town.open(&format!("/ws/{room}"), &ann);
+        town.mood = Mood::Silent;
+        let mut said = 0;
+        while !town.server.is_paused(Town::id(mine)) {
+            assert!(said < limits::ASKS_PER_SOCKET_MAX, "it never rests");
+            town.say(mine, json!({ "type": "read", "id": room }));
+            said += 1;
+        }
+        assert_eq!(said, limits::ASKS_PER_SOCKET_MAX);
+        if does_answer {
+            town.mood = Mood::Prompt;
+            town.settle();
+        } else {
+            town.pass(limits::ASK_MS);
+        }
+        assert!(!town.server.is_paused(Town::id(mine)), "{does_answer}");
+        let code = if does_answer {
+            "not_found"
+        } else {
+            "unavailable"
+        };
+        let heard = town.hear(mine);
+        assert_eq!(heard.len(), said);
+        assert!(heard.iter().all(|event| event["code"] == code));
+        town.empty();
+    }
+}
+
+#[test]
+fn a_socket_that_rests_ends_with_its_room() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.mood = Mood::Silent;
+    let at = town.ask("DELETE", &format!("/rooms/{room}"), &bob.token, "");
+    for _ in 0..limits::ASKS_PER_SOCKET_MAX {
+        town.say(mine, json!({ "type": "read", "id": room }));
+    }
+    town.mood = Mood::Prompt;
+    town.settle();
+    assert_eq!(town.answer(at).map(|(status, _)| status), Some(200));
+    assert_eq!(town.hear(mine), [json!({ "close": 1000 })]);
+    town.empty();
+}
+
+#[test]
+fn a_socket_that_is_opened_while_its_room_ends_is_told_so() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let target = format!("/ws/{room}?token={}", ann.token);
+    town.mood = Mood::Silent;
+    let first = town.knock(&target);
+    let at = town.ask("DELETE", &format!("/rooms/{room}"), &bob.token, "");
+    let second = town.knock(&target);
+    let gone = town.knock(&target);
+    town.leave(gone);
+    town.mood = Mood::Prompt;
+    town.settle();
+    assert_eq!(town.answer(at).map(|(status, _)| status), Some(200));
+    assert_eq!((town.status(first), town.status(second)), (101, 410));
+    town.empty();
+}
+
+#[test]
+fn a_socket_ends_with_its_token() {
+    let mut town = Town::new();
+    let (ann, _, _) = town.pair();
+    let life = 72 * 3_600_000 - 20_000;
+    town.now.unix_ms += life;
+    town.now.micros += life * 1_000;
+    let notices = town.open("/ws/notifications", &ann);
+    town.hear(notices);
+    town.pass(19_000);
+    assert_eq!(town.hear(notices), [] as [Value; 0]);
+    town.pass(2_000);
+    assert_eq!(town.hear(notices), [json!({ "close": 4500 })]);
+    let at = town.knock(&format!("/ws/notifications?token={}", ann.token));
+    assert_eq!(town.status(at), 401);
     town.empty();
 }
 

@@ -25,6 +25,8 @@ pub enum Mood {
     Silent,
     /// It does not write, and says why; what is there can be read.
     Refusing(Refusal),
+    /// It answers nothing but this, whatever it is asked; and so do those who hash.
+    Failing(Refusal),
 }
 
 /// A connection as its client sees it.
@@ -113,6 +115,7 @@ impl Town {
             (Ask::Store(query), Mood::Refusing(refusal)) if store::is_writing(&query) => {
                 Err(refusal)
             }
+            (_, Mood::Failing(refusal)) => Err(refusal),
             (Ask::Store(query), _) => self.store.answer(query),
             (Ask::Hash(hashing), _) => store::hash(hashing),
         }
@@ -147,7 +150,7 @@ impl Town {
         }
     }
 
-    fn id(at: usize) -> ConnId {
+    pub fn id(at: usize) -> ConnId {
         ConnId::new(at as u32, 1)
     }
 
@@ -180,6 +183,17 @@ impl Town {
             _ => request,
         };
         self.send(at, request.as_bytes());
+        at
+    }
+
+    /// Sends a request whose first question to the store is answered, and no other.
+    pub fn ask_slowly(&mut self, method: &str, target: &str, token: &str) -> usize {
+        self.mood = Mood::Silent;
+        let at = self.ask(method, target, token, "");
+        let (ticket, ask) = self.waiting.pop_front().expect("a question");
+        let outcome = self.work(ask);
+        self.turn(|server, turn| server.answered(ticket, outcome, turn));
+        self.settle();
         at
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use uuid::Uuid;
 
+use super::doors::Door;
 use super::pending::Errand;
 use super::voice::{self, Event};
 use super::{Accounts, failure, strange};
@@ -144,6 +145,16 @@ impl Accounts {
             self.expiry.ended.insert(room, door.expires_ms);
             let users = door.users;
             self.end_room(room, users, TIME_IS_OVER, turn);
+        }
+    }
+
+    /// The store says that a room has ended that somebody is still in, before its time: it was closed, and this server was not told that
+    /// it was, or another one has done so.
+    pub(super) fn found_ended(&mut self, room: Uuid, turn: &mut Turn<'_>) {
+        let before_its_time = |door: &&Door| door.expires_ms > turn.now.unix_ms;
+        let users = self.doors.get(room).filter(before_its_time);
+        if let Some(users) = users.map(|door| door.users) {
+            self.end_room(room, users, CLOSED, turn);
         }
     }
 

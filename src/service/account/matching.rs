@@ -216,7 +216,7 @@ fn same_country(request: &Request<'_>) -> Result<bool, Response> {
     let text = body::json(request.head, request.body)?.trim();
     let wish: Wish = match text {
         "" => Wish::default(),
-        text => serde_json::from_str(text).map_err(|_| {
+        text => body::object(text).ok_or_else(|| {
             let message = "the body must be an object in which same_country is true or false";
             Response::error(Status::BAD_REQUEST, message)
         })?,

@@ -233,6 +233,8 @@ impl Pending {
     pub(super) fn ping(&mut self, now: Now) -> Ticket {
         let ticket = self.add(None, true, Errand::Ping, now);
         self.ping = Some(ticket);
+        // Should the answer be that there is too much to do, the next one waits its turn as well.
+        self.ping_us = now.after_ms(limits::STORE_RETRY_MS);
         ticket
     }
 
@@ -247,5 +249,36 @@ impl Pending {
     /// Everything that is not answered yet, for the audit.
     pub(super) fn all(&self) -> impl Iterator<Item = (&Ticket, &Wait)> {
         self.waits.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Now {
+        Now {
+            micros: ms * 1_000,
+            unix_ms: ms,
+        }
+    }
+
+    #[test]
+    fn a_store_with_too_much_to_do_is_not_asked_in_every_turn_whether_it_is_back() {
+        let mut pending = Pending::new(1);
+        let lost = Errand::Expire { asked_ms: 0 };
+        let ticket = pending.note(None, true, lost, at(0)).expect("noted");
+        assert!(pending.next_overdue(at(limits::ASK_MS)).is_some());
+        let mut now_ms = limits::ASK_MS;
+        for _ in 0..3 {
+            now_ms += limits::STORE_RETRY_MS;
+            assert!(pending.wants_ping(at(now_ms)));
+            let ping = pending.ping(at(now_ms));
+            pending.answered(ping, &Err(Refusal::Busy), at(now_ms));
+            assert!(!pending.wants_ping(at(now_ms)));
+            let next_us = at(now_ms + limits::STORE_RETRY_MS).micros;
+            assert_eq!(pending.next_due(), Some(next_us));
+        }
+        assert!(pending.wait(ticket).is_some() && !pending.is_up());
     }
 }

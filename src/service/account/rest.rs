@@ -305,7 +305,7 @@ fn name(request: &Request<'_>) -> Result<String, Response> {
     struct Wanted {
         name: String,
     }
-    let wanted: Option<Wanted> = serde_json::from_str(body::json(request.head, request.body)?).ok();
+    let wanted: Option<Wanted> = body::object(body::json(request.head, request.body)?);
     let name = wanted.map(|wanted| wanted.name.trim().to_owned());
     name.filter(|name| {
         let chars = name.chars().count();
@@ -323,7 +323,7 @@ fn emoji(request: &Request<'_>) -> Result<String, Response> {
     struct Wanted {
         emoji: String,
     }
-    let wanted: Option<Wanted> = serde_json::from_str(body::json(request.head, request.body)?).ok();
+    let wanted: Option<Wanted> = body::object(body::json(request.head, request.body)?);
     let emoji = wanted.map(|wanted| wanted.emoji);
     emoji
         .filter(|emoji| {

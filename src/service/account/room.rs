@@ -173,6 +173,7 @@ impl Accounts {
             }
             door.unsure.push(saying.id);
         }
+        let has_ended = matches!(refusal, Refusal::Missing | Refusal::Ended);
         if let Some(conn) = asker {
             let fault = match refusal {
                 // Whoever is in a room is not told that there is none.
@@ -181,6 +182,9 @@ impl Accounts {
             };
             let fault = failure::fault(fault).about(saying.cid.as_deref());
             self.complain(conn, &fault, turn);
+        }
+        if has_ended {
+            self.found_ended(saying.room, turn);
         }
     }
 
@@ -266,6 +270,9 @@ impl Accounts {
             Err(refusal) => {
                 if let Some(conn) = asker {
                     self.complain(conn, &failure::fault(refusal), turn);
+                }
+                if refusal == Refusal::Ended {
+                    self.found_ended(room, turn);
                 }
                 return;
             }
