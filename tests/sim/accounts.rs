@@ -742,3 +742,61 @@ fn strangers_who_both_want_to_stay_in_touch_get_a_room() {
     );
     town.empty();
 }
+
+#[test]
+fn whoever_has_too_many_rooms_gets_no_further_one_by_staying_in_touch() {
+    let mut town = Town::new();
+    let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
+    for number in 0..limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+        let joined = [&ann, &bob].map(|who| town.post("/pool/join", &who.token, Value::Null).0);
+        assert_eq!(joined, [202, 201], "{number}");
+    }
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 409);
+    let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
+    for at in [mine, theirs] {
+        town.say(at, json!({ "type": "findMatch" }));
+    }
+    town.hear(mine);
+    town.hear(theirs);
+    for at in [mine, theirs] {
+        town.say(at, json!({ "type": "keepInTouch" }));
+    }
+    for at in [mine, theirs] {
+        let heard = town.hear(at);
+        assert_eq!(heard.len(), 1);
+        assert_eq!(heard[0]["code"], "unavailable");
+    }
+    let rooms = town.store.rooms.len() as u32;
+    assert_eq!(rooms, limits::PRIVATE_ROOMS_PER_PERSON_MAX);
+    town.empty();
+}
+
+#[test]
+fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
+    for answered in 0..3 {
+        let mut town = Town::new();
+        let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
+        let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
+        for at in [mine, theirs] {
+            town.say(at, json!({ "type": "findMatch" }));
+        }
+        town.say(mine, json!({ "type": "keepInTouch" }));
+        town.hear(mine);
+        town.hear(theirs);
+        town.mood = Mood::Silent;
+        town.say(theirs, json!({ "type": "keepInTouch" }));
+        for _ in 0..answered {
+            town.answer_one();
+        }
+        town.pass(limits::ASK_MS);
+        for at in [mine, theirs] {
+            let heard = town.hear(at);
+            assert_eq!(heard.len(), 1, "{answered}");
+            assert_eq!(heard[0]["code"], "unavailable", "{answered}");
+        }
+        town.mood = Mood::Prompt;
+        town.settle();
+        assert_eq!(town.store.rooms.len(), usize::from(answered == 2));
+        town.empty();
+    }
+}

@@ -190,11 +190,16 @@ impl Town {
     pub fn ask_slowly(&mut self, method: &str, target: &str, token: &str) -> usize {
         self.mood = Mood::Silent;
         let at = self.ask(method, target, token, "");
+        self.answer_one();
+        at
+    }
+
+    /// Has the store answer one question.
+    pub fn answer_one(&mut self) {
         let (ticket, ask) = self.waiting.pop_front().expect("a question");
         let outcome = self.work(ask);
         self.turn(|server, turn| server.answered(ticket, outcome, turn));
         self.settle();
-        at
     }
 
     /// The answer to a request, if it is there.

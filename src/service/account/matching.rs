@@ -27,6 +27,29 @@ pub(super) struct Joiner {
     pub(super) waiter_left: bool,
 }
 
+/// Two strangers who want to stay in touch, and how far that has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keeping {
+    /// What the rest of the program knows it by.
+    pub(super) pact: Ticket,
+    people: [Uuid; 2],
+    /// How many of them are known to have few enough rooms.
+    known: usize,
+    /// Whether they were told that it did not work.
+    pub(super) is_given_up: bool,
+}
+
+impl Keeping {
+    pub(super) const fn new(pact: Ticket, people: [Uuid; 2]) -> Self {
+        Self {
+            pact,
+            people,
+            known: 0,
+            is_given_up: false,
+        }
+    }
+}
+
 impl Accounts {
     /// `POST /pool/join`.
     pub(super) fn join(
@@ -175,14 +198,46 @@ impl Accounts {
         }
     }
 
-    /// The store has opened a room for two strangers, or not.
+    /// Asks for what two strangers still need for a room: that neither has too many, and then the room.
+    pub(super) fn go_on_keeping(&mut self, keeping: Keeping, turn: &mut Turn<'_>) {
+        let query = match keeping.people.get(keeping.known) {
+            Some(user) => Query::User {
+                id: *user,
+                now_ms: turn.now.unix_ms,
+            },
+            None => {
+                let room = self.fresh_uuid();
+                self.open_query(room, keeping.people, turn.now)
+            }
+        };
+        let asked = self.ask(None, Ask::Store(query), Errand::Keep(keeping), turn);
+        if asked.is_err() {
+            self.kept.push_back((keeping.pact, None));
+        }
+    }
+
+    /// The store says how many rooms one of two strangers has, or has opened one for both, or not.
     pub(super) fn pact_kept(
         &mut self,
-        ticket: Ticket,
-        people: [Uuid; 2],
+        mut keeping: Keeping,
         outcome: Outcome,
         turn: &mut Turn<'_>,
     ) {
+        let Keeping { pact, people, .. } = keeping;
+        if keeping.known < people.len() {
+            let has_place = matches!(
+                outcome,
+                Ok(Answer::User(Some(known))) if known.rooms < limits::PRIVATE_ROOMS_PER_PERSON_MAX
+            );
+            keeping.known += 1;
+            if keeping.is_given_up {
+                return;
+            }
+            if has_place {
+                return self.go_on_keeping(keeping, turn);
+            }
+            return self.kept.push_back((pact, None));
+        }
         let room = opened(outcome).ok();
         if let Some(room) = &room {
             self.room_opened(room, turn);
@@ -191,7 +246,7 @@ impl Accounts {
                 self.notify(user, &event, turn);
             }
         }
-        self.kept.push_back((ticket, room.map(|room| room.id)));
+        self.kept.push_back((pact, room.map(|room| room.id)));
     }
 
     fn room_opened(&mut self, room: &Room, turn: &mut Turn<'_>) {

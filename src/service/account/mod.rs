@@ -51,6 +51,7 @@ use doors::Doors;
 pub use entry::Admission;
 use expiry::Expiry;
 use login::Throttles;
+use matching::Keeping;
 use notices::Notices;
 use pending::{Errand, Pending, Wait};
 use people::People;
@@ -186,17 +187,9 @@ impl Accounts {
     /// Opens a private room for two people, of whom the first had waited for the other. What comes of it is told by
     /// [`Accounts::next_kept`].
     pub fn keep(&mut self, people: [Uuid; 2], turn: &mut Turn<'_>) -> Ticket {
-        let room = self.fresh_uuid();
-        let query = self.open_query(room, people, turn.now);
-        let errand = Errand::Keep { people };
-        match self.ask(None, Ask::Store(query), errand, turn) {
-            Ok(ticket) => ticket,
-            Err(_) => {
-                let ticket = self.pending.fresh();
-                self.kept.push_back((ticket, None));
-                ticket
-            }
-        }
+        let pact = self.pending.fresh();
+        self.go_on_keeping(Keeping::new(pact, people), turn);
+        pact
     }
 
     /// What came of the oldest question by [`Accounts::keep`] that has an answer: the room, if there is one.
@@ -233,7 +226,7 @@ impl Accounts {
                 self.joined(asker, user, same_country, outcome, turn);
             }
             Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
-            Errand::Keep { people } => self.pact_kept(ticket, people, outcome, turn),
+            Errand::Keep(keeping) => self.pact_kept(keeping, outcome, turn),
             Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
             Errand::Rename { user } => self.renamed(asker, user, outcome, turn),
             Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
@@ -315,10 +308,13 @@ impl Accounts {
             return;
         };
         let asker = wait.asker.take();
-        match &wait.errand {
+        match &mut wait.errand {
             Errand::Ping => self.pending.forget(ticket),
             Errand::Expire { .. } => self.expiry.failed(turn.now),
-            Errand::Keep { .. } => self.kept.push_back((ticket, None)),
+            Errand::Keep(keeping) => {
+                keeping.is_given_up = true;
+                self.kept.push_back((keeping.pact, None));
+            }
             errand if errand.is_said_on_a_socket() => {
                 let cid = errand.cid().map(str::to_owned);
                 if let Some(conn) = asker {

@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use uuid::Uuid;
 
 use super::login::{Attempt, NewAccount};
-use super::matching::Joiner;
+use super::matching::{Joiner, Keeping};
 use super::pool::Waiter;
 use super::rest::Reacting;
 use super::room::Saying;
@@ -39,7 +39,7 @@ pub(super) enum Errand {
     /// `POST /pool/join`: a room for two is being opened.
     Match { waiter: Waiter, joiner: Joiner },
     /// Two strangers want to stay in touch.
-    Keep { people: [Uuid; 2] },
+    Keep(Keeping),
     /// A request that only reads.
     Fetch { user: Uuid },
     /// `PATCH /rooms/{id}/name`.
