@@ -23,6 +23,7 @@ impl Scene {
     fn open(cluster: &Cluster) -> Self {
         let url = cluster.database();
         let server = Launch {
+            flags: &["--message-rate", "0"],
             environment: &[("DB_URL", url.as_str())],
             ..Launch::default()
         }
