@@ -72,6 +72,8 @@ impl Scene {
     }
 
     fn recovers(&mut self) {
+        // Starting a database may take longer than somebody may be silent.
+        self.strangers = self.server.pair();
         let is_back = eventually(LONG, || self.ask().status == 200);
         assert!(is_back, "{}", self.server.log());
         self.server.await_metric("passerby_store_up", 1.0);
