@@ -23,6 +23,7 @@ impl Scene {
     fn open(cluster: &Cluster) -> Self {
         let url = cluster.database();
         let server = Launch {
+            flags: &["--message-rate", "0"],
             environment: &[("DB_URL", url.as_str())],
             ..Launch::default()
         }
@@ -71,6 +72,8 @@ impl Scene {
     }
 
     fn recovers(&mut self) {
+        // Starting a database may take longer than somebody may be silent.
+        self.strangers = self.server.pair();
         let is_back = eventually(LONG, || self.ask().status == 200);
         assert!(is_back, "{}", self.server.log());
         self.server.await_metric("passerby_store_up", 1.0);

@@ -38,8 +38,13 @@ fn log_in(server: &Server, identifier: &str, password: &str, number: usize) -> T
 /// The status of what is answered, and all of it.
 fn answer(mut stream: TcpStream) -> (u16, String) {
     let mut text = String::new();
-    stream.read_to_string(&mut text).expect("an answer, and the end");
-    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+    stream
+        .read_to_string(&mut text)
+        .expect("an answer, and the end");
+    let status = text
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     (status.expect("a status"), text)
 }
 

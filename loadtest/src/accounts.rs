@@ -59,7 +59,8 @@ impl Call<'_> {
         let Self {
             method, path, body, ..
         } = self;
-        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n");
+        let mut text =
+            format!("{method} {path} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n");
         if let Some(token) = self.token {
             text += &format!("Authorization: Bearer {token}\r\n");
         }
@@ -79,7 +80,10 @@ pub(crate) fn read_answer(mut stream: TcpStream) -> io::Result<Answer> {
     stream.read_to_string(&mut text)?;
     let bad = || io::Error::other("that is no HTTP answer");
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(bad)?;
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     Ok(Answer {
         status: status.ok_or_else(bad)?,
         head: head.to_owned(),

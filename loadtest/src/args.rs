@@ -9,7 +9,8 @@ use crate::{
     fleet::address::SOURCES_MAX,
     outcome::Bounds,
     scenario::{
-        Burst, Churn, Connect, Flood, Idle, Logins, Mixed, Open, Outage, Private, Relay, Rooms, Scenario, Timing,
+        Burst, Churn, Connect, Flood, Idle, Logins, Mixed, Open, Outage, Private, Relay, Rooms,
+        Scenario, Timing,
     },
     serve::floor::Mode,
     session::Setting,

@@ -58,7 +58,12 @@ pub(crate) struct Own {
     #[arg(long, value_name = "CPU", requires = "launch")]
     pub(crate) server_cpu: Option<usize>,
     /// One more flag for it
-    #[arg(long, value_name = "FLAG", requires = "launch", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "FLAG",
+        requires = "launch",
+        allow_hyphen_values = true
+    )]
     pub(crate) server_arg: Vec<String>,
 }
 

@@ -35,7 +35,12 @@ impl Metrics {
     }
 
     /// The lowest bound of the histogram called `name` under which `percent` of what came after `before` lies.
-    pub(crate) fn percentile_at_most(&self, before: &Self, name: &str, percent: f64) -> Option<f64> {
+    pub(crate) fn percentile_at_most(
+        &self,
+        before: &Self,
+        name: &str,
+        percent: f64,
+    ) -> Option<f64> {
         let all = self.since(before, &format!("{name}_count"))?;
         let start = format!("{name}_bucket{{le=\"");
         self.text.lines().find_map(|line| {

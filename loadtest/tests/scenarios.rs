@@ -428,7 +428,15 @@ fn measure_own(args: &[&str]) -> Option<Value> {
 
 #[test]
 fn private_messages_are_acknowledged_and_delivered() {
-    let args = ["private", "--pairs", "3", "--window", "2", "--accounts", "2"];
+    let args = [
+        "private",
+        "--pairs",
+        "3",
+        "--window",
+        "2",
+        "--accounts",
+        "2",
+    ];
     let Some(json) = measure_own(&[&args[..], &["--seconds", "0.5"]].concat()) else {
         return;
     };

@@ -25,11 +25,9 @@ use crate::{
     args::{READ_BUFFER_BYTES, seconds},
     launch::Launched,
     outcome::Outcome,
-    probe,
-    report,
+    probe, report,
     session::Setting,
 };
-
 
 pub(crate) use figures::Figures;
 pub(crate) use rows::Row;

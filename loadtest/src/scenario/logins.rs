@@ -136,6 +136,8 @@ fn rush(target: SocketAddr, crowd: usize, accounts: &[Account]) -> io::Result<Fa
 /// The most memory that a process ever had, in KiB.
 fn peak_kb(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_ascii_whitespace().next()?.parse().ok()
 }

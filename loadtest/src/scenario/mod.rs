@@ -21,7 +21,8 @@ use crate::{outcome::Outcome, session::Setting};
 
 pub(crate) use {
     churn::Churn, connect::Connect, exchange::Burst, exchange::Relay, flood::Flood, idle::Idle,
-    logins::Logins, mixed::Mixed, open::Open, outage::Outage, private::Private, rooms::Rooms, timing::Timing,
+    logins::Logins, mixed::Mixed, open::Open, outage::Outage, private::Private, rooms::Rooms,
+    timing::Timing,
 };
 
 /// Connections one process may hold, leaving some descriptors for itself.

@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::SocketAddr,
-    process::Command,
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -94,6 +94,7 @@ impl Outage {
         let mut outcomes = Vec::new();
         let mut back_at = None;
         for number in 0..PHASES.len() {
+            phase.store(number, Ordering::Relaxed);
             match number {
                 1 => self.go_away()?,
                 2 => {
@@ -102,7 +103,6 @@ impl Outage {
                 }
                 _ => {}
             }
-            phase.store(number, Ordering::Relaxed);
             let window = session.measure(&mut schedule)?;
             outcomes.push(session.sum_up(window, &schedule.meter, "messages"));
         }
@@ -135,7 +135,12 @@ impl Outage {
         match &self.restart {
             Some(command) if self.by == By::Kill => {
                 // It may stay there as a child; nobody waits for it.
-                Command::new("/bin/sh").args(["-c", command]).spawn()?;
+                Command::new("/bin/sh")
+                    .args(["-c", command])
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::null())
+                    .stderr(Stdio::null())
+                    .spawn()?;
                 Ok(())
             }
             _ => self.signal(Signal::CONT),
@@ -196,19 +201,27 @@ fn note(outcome: &mut Outcome, asked: &[Asked], back_at: Option<Instant>) {
         .collect();
     let slowest = refused.iter().copied().reduce(f64::max);
     let recovered = back_at.and_then(|back_at| {
-        let good = asked.iter().find(|one| one.at > back_at && one.status == 200)?;
+        let good = asked
+            .iter()
+            .find(|one| one.at > back_at && one.status == 200)?;
         let at = good.at + Duration::from_secs_f64(good.took_ms / 1e3);
         Some((at - back_at).as_secs_f64() * 1e3)
     });
     let counted = [
-        ("calls_before_200", count(&|one| one.phase == 0 && one.status == 200)),
+        (
+            "calls_before_200",
+            count(&|one| one.phase == 0 && one.status == 200),
+        ),
         ("calls_while", away.len()),
         ("calls_while_503", refused.len()),
         (
             "calls_while_503_with_retry_after",
             count(&|one| one.phase == 1 && one.status == 503 && one.says_when_to_retry),
         ),
-        ("calls_after_200", count(&|one| one.phase == 2 && one.status == 200)),
+        (
+            "calls_after_200",
+            count(&|one| one.phase == 2 && one.status == 200),
+        ),
         ("calls_unanswered", count(&|one| one.status == 0)),
     ];
     outcome

@@ -89,8 +89,14 @@ fn note_store(outcome: &mut Outcome, before: &Metrics, after: &Metrics) {
     for (name, value) in [
         ("transactions", batches),
         ("asks_per_transaction", ratio(asks, batches)),
-        ("ask_mean_us", ratio(waited, asks).map(|seconds| seconds * 1e6)),
-        ("asks_overdue", after.since(before, "passerby_asks_overdue_total")),
+        (
+            "ask_mean_us",
+            ratio(waited, asks).map(|seconds| seconds * 1e6),
+        ),
+        (
+            "asks_overdue",
+            after.since(before, "passerby_asks_overdue_total"),
+        ),
     ] {
         outcome.figures.extend(value.map(|value| (name, value)));
     }

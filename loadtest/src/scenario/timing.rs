@@ -140,7 +140,10 @@ fn upper_tail(z: f64) -> f64 {
         1.330_274_429,
     ];
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
-    let sum = FACTORS.iter().rev().fold(0.0, |sum, factor| (sum + factor) * t);
+    let sum = FACTORS
+        .iter()
+        .rev()
+        .fold(0.0, |sum, factor| (sum + factor) * t);
     (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt() * sum
 }
 
@@ -150,7 +153,12 @@ mod tests {
 
     #[test]
     fn tails_are_those_of_the_normal_distribution() {
-        for (z, tail) in [(0.0, 0.5), (1.0, 0.158_655), (1.96, 0.024_998), (3.0, 0.001_350)] {
+        for (z, tail) in [
+            (0.0, 0.5),
+            (1.0, 0.158_655),
+            (1.96, 0.024_998),
+            (3.0, 0.001_350),
+        ] {
             assert!((upper_tail(z) - tail).abs() < 1e-6, "{z}");
         }
     }
