@@ -10,7 +10,7 @@ const tool = (id) => make('button', { type: 'button', id, className: 'icon' });
 /** Dispatches `reveal`, `retry` and `text` when that is pressed. */
 export class Stage extends EventTarget {
   #devices;
-  #remote = make('video', { id: 'remote', autoplay: true, playsInline: true, 'aria-label': 'The stranger' });
+  #remote = make('video', { id: 'remote', autoplay: true, playsInline: true, muted: true, 'aria-label': 'The stranger' });
   #own = make('video', { className: 'mirror', autoplay: true, playsInline: true, muted: true, 'aria-label': 'You' });
   #ownOff = make('span', { textContent: 'Camera off' });
   #self = make('div', { id: 'self' }, this.#own, this.#ownOff);
