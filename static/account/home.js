@@ -1,7 +1,7 @@
 // The pool, and the rooms that are open.
 
 import { make } from '../dom.js';
-import { arrange, mark } from '../parts.js';
+import { arrange, mark } from '../shared/parts.js';
 import { elapsed } from '../time.js';
 import { serverNow } from './api.js';
 import { labelOf, pathOf } from './label.js';

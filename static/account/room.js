@@ -4,7 +4,7 @@ import * as alert from '../alert.js';
 import { Composer } from '../composer.js';
 import { find, isComposing, make } from '../dom.js';
 import { allowSound, notify } from '../notify.js';
-import { backLink, iconButton, mark, sheet } from '../parts.js';
+import { backLink, iconButton, mark, sheet } from '../shared/parts.js';
 import * as router from '../router.js';
 import { tab } from '../storage.js';
 import { Typing } from '../typing.js';

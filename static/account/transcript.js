@@ -2,7 +2,7 @@
 
 import { bubble, group, isSoonAfter, showState, stateLine } from '../bubble.js';
 import { find, make } from '../dom.js';
-import { iconButton } from '../parts.js';
+import { iconButton } from '../shared/parts.js';
 import { Scroll } from '../scroll.js';
 import { Picker } from './picker.js';
 import { session } from './session.js';

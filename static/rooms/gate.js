@@ -2,7 +2,7 @@
 
 import { make } from '../dom.js';
 import { complaint } from './identity.js';
-import { mark } from '../parts.js';
+import { mark } from '../shared/parts.js';
 
 export class Gate {
   #name = make('input', { id: 'my-name', autocomplete: 'nickname', enterKeyHint: 'go', 'aria-describedby': 'my-name-help my-name-error' });

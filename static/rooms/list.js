@@ -3,7 +3,7 @@
 import { find, make } from '../dom.js';
 import { allowSound } from '../notify.js';
 import * as router from '../router.js';
-import { arrange, badge, iconButton } from '../parts.js';
+import { arrange, badge, iconButton } from '../shared/parts.js';
 
 const FILTER_FROM = 8;
 const NAME_MAX = 64;

@@ -4,7 +4,7 @@ import * as alert from '../alert.js';
 import { Composer } from '../composer.js';
 import { find, isTouch, make } from '../dom.js';
 import { addressOf } from './list.js';
-import { backLink, icon, iconButton, mark, sheet } from '../parts.js';
+import { backLink, icon, iconButton, mark, sheet } from '../shared/parts.js';
 import { Typists } from './typists.js';
 import { View } from './view.js';
 

@@ -3,7 +3,7 @@
 import { Composer } from '../composer.js';
 import { find, isTouch, make } from '../dom.js';
 import * as router from '../router.js';
-import { arrange, backLink, badge, sheet } from '../parts.js';
+import { arrange, backLink, badge, sheet } from '../shared/parts.js';
 import { addressOf } from './list.js';
 import { Typists } from './typists.js';
 import { View } from './view.js';

@@ -1,6 +1,6 @@
 // The parts that several screens are made of. The first screens do without them.
 
-import { make } from './dom.js';
+import { make } from '../dom.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
