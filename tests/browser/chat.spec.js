@@ -295,6 +295,7 @@ test('Chat: direction overrides stay in their message', async ({ pair }) => {
   await say(two, '\u202Egnp.exe \u2067 abc');
   await say(two, 'plain');
   await say(two, 'שלום עולם');
+  await expect(bubbles(one)).toHaveCount(3);
   const seen = await bubbles(one).evaluateAll((all) => all.map((bubble) => {
     const { unicodeBidi, direction } = getComputedStyle(bubble);
     return { unicodeBidi, direction };
