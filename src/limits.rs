@@ -5,7 +5,7 @@
 
 /// Bytes read from one socket in one turn, the size of the loop's one receive buffer.
 pub const READ_BYTES: usize = 16 * 1024;
-/// Events of sockets that one turn takes on. An upgrade or the end of a connection costs some 15 us, nearly all of it
+/// Events of sockets that one turn takes on, and sockets that it goes on with from the last. An upgrade or the end of a connection costs some 15 us, nearly all of it
 /// the kernel's.
 pub const EVENTS_PER_TURN: usize = 128;
 /// Connections accepted in one turn.

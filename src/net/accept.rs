@@ -6,17 +6,15 @@ use std::net::IpAddr;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
 
-use super::reactor::{Reactor, turn};
-use super::socket::Socket;
+use super::reactor::Reactor;
 use crate::conn::Application;
-use crate::kernel::id::ConnId;
 use crate::kernel::time::Now;
 use crate::limits;
 
 impl<A: Application> Reactor<A> {
     /// Whether another socket could be held.
     pub(super) fn may_accept(&self) -> bool {
-        self.sockets.len() < self.settings.sockets_max
+        self.driver.len() < self.settings.sockets_max
     }
 
     pub(super) fn accept(&mut self, now: Now) {
@@ -36,7 +34,7 @@ impl<A: Application> Reactor<A> {
                     Err(error) => {
                         // Out of descriptors or memory: the poller will not say again that somebody waits.
                         log::warn!("accepting rests: {error}");
-                        self.stats.accept_rests += 1;
+                        self.driver.stats.accept_rests += 1;
                         self.rest_until_us = now.after_ms(limits::ACCEPT_REST_MS);
                         return;
                     }
@@ -45,18 +43,15 @@ impl<A: Application> Reactor<A> {
         }
     }
 
-    pub(super) fn accepted(&mut self, mut stream: TcpStream, peer: IpAddr, now: Now) {
-        self.generation = self.generation.checked_add(1).unwrap_or(1);
-        let entry = self.sockets.vacant_entry();
-        let id = ConnId::new(entry.key() as u32, self.generation);
+    fn accepted(&mut self, mut stream: TcpStream, peer: IpAddr, now: Now) {
+        let id = self.driver.vacancy();
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(id.pack() as usize);
         if let Err(error) = self.poll.registry().register(&mut stream, token, interest) {
             log::warn!("a connection could not be watched: {error}");
             return;
         }
-        entry.insert(Socket::new(stream, id));
-        self.conns.accepted(id, peer, turn!(self, now));
+        self.driver.accepted(id, stream, peer, now);
     }
 }
 

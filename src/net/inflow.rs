@@ -2,21 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::reactor::{Reactor, turn};
-use super::socket::{Inflow, State};
+use super::driver::{Driver, turn};
+use super::socket::{Inflow, State, Stream};
 use crate::conn::Application;
 use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 
-impl<A: Application> Reactor<A> {
+impl<A: Application, S: Stream> Driver<A, S> {
     /// Reads from a socket that is owed a turn.
     pub(super) fn resume(&mut self, id: ConnId, now: Now) {
-        if let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-        {
+        if let Some(socket) = self.socket_mut(id) {
             socket.listed = false;
             if socket.readable {
                 self.read(id, now);
@@ -72,15 +68,12 @@ impl<A: Application> Reactor<A> {
 
     /// Puts a socket on the list of those to read from in the next turn.
     pub(super) fn list(&mut self, id: ConnId) {
-        if let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
+        if let Some(socket) = self.socket_mut(id)
             && !socket.listed
             && socket.readable
         {
             socket.listed = true;
-            self.ready.push(id);
+            self.ready.push_back(id);
         }
     }
 

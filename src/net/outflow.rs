@@ -1,13 +1,13 @@
 //! The way out: decisions performed, output written, sockets finished and buried.
 
-use super::reactor::{Reactor, turn};
-use super::socket::{Outflow, State};
+use super::driver::{Driver, turn};
+use super::socket::{Outflow, State, Stream};
 use crate::conn::Application;
 use crate::kernel::effect::SocketOp;
 use crate::kernel::id::ConnId;
 use crate::kernel::time::Now;
 
-impl<A: Application> Reactor<A> {
+impl<A: Application, S: Stream> Driver<A, S> {
     /// Performs every decision and writes every output, until there is neither.
     pub(super) fn settle(&mut self, now: Now) {
         loop {
@@ -35,23 +35,10 @@ impl<A: Application> Reactor<A> {
         }
     }
 
-    /// Hands on what was asked; what cannot be taken is answered at once.
-    fn consult_desk(&mut self, now: Now) {
-        for (ticket, ask) in std::mem::take(&mut self.out.asks) {
-            if let Err(refusal) = (self.desk)(ticket, ask) {
-                self.conns.answered(ticket, Err(refusal), turn!(self, now));
-            }
-        }
-    }
-
     pub(super) fn perform(&mut self, op: SocketOp, now: Now) {
         let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Close(id) | SocketOp::Drop(id)) =
             op;
-        let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-        else {
+        let Some(socket) = self.socket_mut(id) else {
             return;
         };
         match op {
@@ -122,10 +109,7 @@ impl<A: Application> Reactor<A> {
 
     /// Marks a socket to be closed at the end of the turn.
     pub(super) fn kill(&mut self, id: ConnId) {
-        if let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
+        if let Some(socket) = self.socket_mut(id)
             && socket.state != State::Dead
         {
             socket.state = State::Dead;

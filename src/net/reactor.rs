@@ -2,33 +2,24 @@
 //!
 //! A turn: events, sockets that had more to read than one turn gives them, accepting, time, decisions, one
 //! write for each socket with output, and last the burial of what was closed, so that a slot is never used
-//! again in the turn in which it was freed.
-//!
-//! Invariants: a socket that may have unread bytes and is not paused is either awaiting an event or on the
-//! `ready` list; a socket is in the slab exactly as long as its connection is in [`Connections`].
+//! again in the turn in which it was freed. What is done with the sockets is the [`Driver`]'s part.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::net::TcpListener;
+use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
-use slab::Slab;
 
 use super::clock::{Clock, Stopwatch};
+use super::driver::{Desk, Driver, Readiness};
 use super::listener::Bind;
 use super::mailbox::{Handle, Letter, Mailbox};
-use super::socket::Socket;
 use crate::conn::{Application, Connections};
-use crate::kernel::ask::{Ask, Outcome, Refusal, Ticket};
-use crate::kernel::effect::SocketOp;
 use crate::kernel::id::ConnId;
-use crate::kernel::outbox::Outbox;
-use crate::kernel::stats::Stats;
 use crate::kernel::time::Now;
 use crate::limits;
 
@@ -54,21 +45,6 @@ pub struct Settings {
     pub signals: bool,
 }
 
-/// What the events of this turn share, borrowed from the loop that `$self` is.
-macro_rules! turn {
-    ($self:ident, $now:expr) => {
-        &mut $crate::conn::Turn {
-            now: $now,
-            out: &mut $self.out,
-            stats: &mut $self.stats,
-        }
-    };
-}
-pub(super) use turn;
-
-/// Hands a question on to the thread that answers it, without ever blocking; refuses it when too much is waiting there.
-pub type Desk = Box<dyn FnMut(Ticket, Ask) -> Result<(), Refusal>>;
-
 /// The loop. See the module's description.
 #[allow(missing_debug_implementations)]
 pub struct Reactor<A: Application> {
@@ -77,23 +53,9 @@ pub struct Reactor<A: Application> {
     pub(super) listeners: Vec<Listener>,
     pub(super) signals: Option<Signals>,
     pub(super) mailbox: Mailbox,
-    pub(super) desk: Desk,
-    /// What was answered and is not handed on yet.
-    answers: VecDeque<(Ticket, Outcome)>,
-    pub(super) sockets: Slab<Socket>,
-    pub(super) conns: Connections<A>,
-    pub(super) out: Outbox,
-    pub(super) stats: Stats,
+    pub(super) driver: Driver<A, TcpStream>,
     pub(super) clock: Clock,
     stopwatch: Stopwatch,
-    /// The one receive buffer.
-    pub(super) inbox: Box<[u8]>,
-    /// Sockets to read from in the next turn whatever the poller says.
-    pub(super) ready: Vec<ConnId>,
-    pub(super) dead: Vec<ConnId>,
-    pub(super) dirty: Vec<ConnId>,
-    pub(super) ops: Vec<SocketOp>,
-    pub(super) generation: u32,
     /// Until when accepting rests, in monotonic microseconds.
     pub(super) rest_until_us: u64,
     /// When a drain must be over, in monotonic microseconds.
@@ -144,20 +106,9 @@ impl<A: Application> Reactor<A> {
             listeners,
             signals,
             mailbox,
-            desk: Box::new(|_, _| Err(Refusal::Unavailable)),
-            answers: VecDeque::new(),
-            sockets: Slab::new(),
-            conns,
-            out: Outbox::default(),
-            stats: Stats::default(),
+            driver: Driver::new(conns),
             clock: Clock::start(),
             stopwatch: Stopwatch::default(),
-            inbox: vec![0; limits::READ_BYTES].into_boxed_slice(),
-            ready: Vec::new(),
-            dead: Vec::new(),
-            dirty: Vec::new(),
-            ops: Vec::new(),
-            generation: 0,
             rest_until_us: 0,
             drained_by_us: None,
             stopped: false,
@@ -171,7 +122,7 @@ impl<A: Application> Reactor<A> {
 
     /// Has questions answered by `desk`; without one, none is.
     pub fn consult(&mut self, desk: Desk) {
-        self.desk = desk;
+        self.driver.consult(desk);
     }
 
     /// How other threads reach the loop.
@@ -181,7 +132,7 @@ impl<A: Application> Reactor<A> {
 
     /// Bytes of state that one socket costs in this table.
     pub const fn socket_bytes() -> usize {
-        size_of::<Socket>()
+        Driver::<A, TcpStream>::socket_bytes()
     }
 
     /// Turns until told to stop and everybody has been seen off. Fails only if polling does.
@@ -189,7 +140,7 @@ impl<A: Application> Reactor<A> {
         let mut events = Events::with_capacity(limits::EVENTS_PER_TURN);
         while !self.stopped {
             let timeout = self.timeout();
-            self.stats.polls += 1;
+            self.driver.stats.polls += 1;
             match self.poll.poll(&mut events, timeout) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -205,14 +156,14 @@ impl<A: Application> Reactor<A> {
 
     fn time_turn(&mut self, began: Now) {
         let took_us = self.clock.micros() - began.micros;
-        self.stats.turn_us.record(took_us);
-        self.stats.longest_turn_us = self.stats.longest_turn_us.max(took_us);
+        self.driver.stats.turn_us.record(took_us);
+        self.driver.stats.longest_turn_us = self.driver.stats.longest_turn_us.max(took_us);
         if took_us <= limits::TURN_US {
             return;
         }
         let busy_us = self.stopwatch.busy_us();
-        self.stats.busiest_turn_us = self.stats.busiest_turn_us.max(busy_us);
-        self.stats.busy_turns += u64::from(busy_us > limits::TURN_US);
+        self.driver.stats.busiest_turn_us = self.driver.stats.busiest_turn_us.max(busy_us);
+        self.driver.stats.busy_turns += u64::from(busy_us > limits::TURN_US);
         if took_us > SLOW_TURN_US {
             let (took_ms, busy_ms) = (took_us / 1_000, busy_us / 1_000);
             log::warn!("a turn took {took_ms} ms, {busy_ms} ms of it on the processor");
@@ -220,28 +171,13 @@ impl<A: Application> Reactor<A> {
     }
 
     fn turn(&mut self, events: &Events, now: Now) {
-        // Taken before this turn adds to it: everybody gets one read in a turn.
-        let ready = std::mem::take(&mut self.ready);
+        self.driver.begin();
         for event in events {
             self.dispatch(event, now);
         }
-        for id in &ready {
-            self.resume(*id, now);
-        }
-        if self.ready.is_empty() {
-            self.ready = ready;
-            self.ready.clear();
-        }
-        for _ in 0..limits::ANSWERS_PER_TURN {
-            let Some((ticket, outcome)) = self.answers.pop_front() else {
-                break;
-            };
-            self.conns.answered(ticket, outcome, turn!(self, now));
-        }
+        self.driver.go_on(now);
         self.accept(now);
-        self.conns.elapsed(turn!(self, now));
-        self.settle(now);
-        self.bury(now);
+        self.driver.finish(now);
         self.check_drain(now);
     }
 
@@ -249,52 +185,31 @@ impl<A: Application> Reactor<A> {
     fn timeout(&self) -> Option<Duration> {
         let may_accept = self.may_accept() && self.listeners.iter().any(|entry| entry.ready);
         let now_us = self.clock.micros();
-        let has_more = !self.ready.is_empty() || !self.answers.is_empty();
-        if has_more || (may_accept && self.rest_until_us <= now_us) {
+        if self.driver.has_more() || (may_accept && self.rest_until_us <= now_us) {
             return Some(Duration::ZERO);
         }
         let rest = may_accept.then_some(self.rest_until_us);
-        [self.conns.next_due(), rest, self.drained_by_us]
+        [self.driver.conns.next_due(), rest, self.drained_by_us]
             .into_iter()
             .flatten()
             .min()
             .map(|due_us| Duration::from_micros(due_us.saturating_sub(now_us)))
     }
 
+    #[inline]
     fn dispatch(&mut self, event: &Event, now: Now) {
         let id = ConnId::unpack(event.token().0 as u64);
         if id.generation() == 0 {
             return self.dispatch_own(event.token(), now);
         }
-        let Some(socket) = self
-            .sockets
-            .get_mut(id.index())
-            .filter(|socket| socket.id == id)
-        else {
-            return;
+        let readiness = Readiness {
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            read_closed: event.is_read_closed(),
+            write_closed: event.is_write_closed(),
+            error: event.is_error(),
         };
-        if event.is_writable() {
-            socket.writable = true;
-            if socket.stalled {
-                self.flush(id, now);
-            }
-        }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            let Some(socket) = self.sockets.get_mut(id.index()) else {
-                return;
-            };
-            socket.readable = true;
-            socket.ending |= event.is_read_closed() || event.is_error();
-            let is_listed = socket.listed;
-            // Both directions are closed: nobody is there to be waited for.
-            let is_reset = event.is_error() || (event.is_read_closed() && event.is_write_closed());
-            if is_reset && self.conns.is_paused(id) {
-                return self.broke(id, now);
-            }
-            if !is_listed {
-                self.read(id, now);
-            }
-        }
+        self.driver.notify(id, readiness, now);
     }
 
     fn dispatch_own(&mut self, token: Token, now: Now) {
@@ -312,10 +227,10 @@ impl<A: Application> Reactor<A> {
                 while let Some(letter) = self.mailbox.take() {
                     match letter {
                         Letter::Stop => self.stop(now),
-                        Letter::Answers(answers) => self.answers.extend(answers),
+                        Letter::Answers(answers) => self.driver.answered(answers),
                         Letter::Batch(answers) => {
-                            self.stats.store_batch.record(answers.len() as u64);
-                            self.answers.extend(answers);
+                            self.driver.stats.store_batch.record(answers.len() as u64);
+                            self.driver.answered(answers);
                         }
                     }
                 }
@@ -330,19 +245,19 @@ impl<A: Application> Reactor<A> {
 
     /// Begins to see everybody off; the second time, stops at once.
     fn stop(&mut self, now: Now) {
-        if self.conns.is_draining() {
+        if self.driver.conns.is_draining() {
             self.stopped = true;
             return;
         }
-        log::info!("stopping: {} connections to see off", self.conns.len());
+        log::info!("stopping: {} connections to see off", self.driver.len());
         self.listeners.clear();
         self.drained_by_us = Some(now.after_ms(self.settings.drain_ms) + DRAIN_GRACE_US);
-        self.conns.drain(turn!(self, now));
+        self.driver.drain(now);
     }
 
     fn check_drain(&mut self, now: Now) {
         if let Some(due_us) = self.drained_by_us
-            && (self.conns.is_empty() || now.micros >= due_us)
+            && (self.driver.is_empty() || now.micros >= due_us)
         {
             self.stopped = true;
         }

@@ -23,9 +23,21 @@ pub(super) enum State {
     Dead,
 }
 
+/// A stream of bytes that never blocks and tells by events when it is ready, as an edge-triggered poller does.
+pub trait Stream: Read + Write {
+    /// Sends FIN.
+    fn shut_down(&mut self) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
 #[derive(Debug)]
-pub(super) struct Socket {
-    stream: TcpStream,
+pub(super) struct Socket<S> {
+    stream: S,
     pub(super) id: ConnId,
     pub(super) state: State,
     /// Whether a read may find something.
@@ -70,8 +82,8 @@ pub(super) enum Outflow {
     Broken,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, id: ConnId) -> Self {
+impl<S: Stream> Socket<S> {
+    pub(super) fn new(stream: S, id: ConnId) -> Self {
         Self {
             stream,
             id,
@@ -151,7 +163,7 @@ impl Socket {
     /// way to the peer.
     pub(super) fn shut_down(&mut self) {
         // An error means that the peer is gone, which the next read says too.
-        let _ = self.stream.shutdown(Shutdown::Write);
+        let _ = self.stream.shut_down();
         self.state = State::Lingering;
     }
 }
