@@ -5,10 +5,13 @@
 //! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
 
 mod accounts;
+mod books;
+mod deeds;
 mod guest;
 mod person;
 mod store;
 mod town;
+mod wire;
 mod world;
 
 use world::World;

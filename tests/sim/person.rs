@@ -29,6 +29,10 @@ pub struct Person {
     /// Whether the server has said goodbye.
     pub dismissed: bool,
     upgraded: bool,
+    /// Whether the server has waited for a request and given up.
+    pub is_timed_out: bool,
+    /// Answers that come before that to the handshake.
+    pub asked: usize,
     /// What this person is in rooms, if that is where they are.
     pub guest: Option<Guest>,
     inbox: VecDeque<u8>,
@@ -45,6 +49,8 @@ impl Person {
             said: 0,
             dismissed: false,
             upgraded: false,
+            is_timed_out: false,
+            asked: 0,
             guest: None,
             inbox: VecDeque::new(),
         }
@@ -53,6 +59,19 @@ impl Person {
     /// The request that opens the socket.
     pub fn knock() -> Vec<u8> {
         b"GET /ws HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".to_vec()
+    }
+
+    /// So many requests at once, to be sent before the handshake.
+    pub fn ask(&mut self, count: usize) -> Vec<u8> {
+        self.asked = count;
+        let path = if count.is_multiple_of(4) {
+            "/asyncapi.yaml"
+        } else {
+            "/health"
+        };
+        format!("GET {path} HTTP/1.1\r\nHost: sim\r\n\r\n")
+            .repeat(count)
+            .into_bytes()
     }
 
     /// The frame of a new message, whose text nobody else ever says.
@@ -70,22 +89,41 @@ impl Person {
         if self.dismissed && !self.upgraded {
             return Ok(());
         }
-        if !self.upgraded {
+        while !self.upgraded {
             let all = self.inbox.make_contiguous();
             let Some(end) = all.windows(4).position(|window| window == b"\r\n\r\n") else {
                 return Ok(());
             };
+            if self.asked > 0 && all.starts_with(b"HTTP/1.1 200 ") {
+                let head = String::from_utf8_lossy(&all[..end]);
+                let field = "\r\nContent-Length: ";
+                let length = head
+                    .split(field)
+                    .nth(1)
+                    .and_then(|rest| rest.split('\r').next());
+                let length: usize = length
+                    .and_then(|length| length.parse().ok())
+                    .ok_or("no length")?;
+                if all.len() < end + 4 + length {
+                    return Ok(());
+                }
+                self.inbox.drain(..end + 4 + length);
+                self.asked -= 1;
+                continue;
+            }
             if all.starts_with(b"HTTP/1.1 408 ") {
                 // The world was too slow to carry the request.
                 self.dismissed = true;
+                self.is_timed_out = true;
                 return Ok(());
             }
-            if self.guest.is_some() && all.starts_with(b"HTTP/1.1 409 ") {
-                // Somebody of that name is here.
+            let is_taken = self.guest.is_some() && all.starts_with(b"HTTP/1.1 409 ");
+            if is_taken || all.starts_with(b"HTTP/1.1 503 ") {
+                // Somebody of that name is here, or the server is going away.
                 self.dismissed = true;
                 return Ok(());
             }
-            if !all.starts_with(b"HTTP/1.1 101 ") {
+            if self.asked > 0 || !all.starts_with(b"HTTP/1.1 101 ") {
                 return Err(format!("{} was not let in", self.name));
             }
             self.inbox.drain(..end + 4);
@@ -170,7 +208,7 @@ impl Person {
                 let cid = text.trim_end_matches('x').trim_end_matches(':');
                 self.heard.push((field("pairId"), cid.to_owned()));
             }
-            Some("typing") => here(&self.state)?,
+            Some("typing" | "offer") => here(&self.state)?,
             Some("sent") => self.receipts.push(field("cid")),
             Some("stats" | "error" | "draining") => {}
             _ => return Err("what is that?".into()),

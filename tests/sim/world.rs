@@ -1,60 +1,63 @@
-//! The simulated world: what the loop and the kernel do, without either.
+//! The simulated world: people at virtual connections, and the server's own turns on these, without a loop and a kernel.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 
 use passerby::app::{App, Server, Settings};
-use passerby::conn::{self, Turn};
+use passerby::conn;
 use passerby::kernel::bucket::Rate;
-use passerby::kernel::effect::SocketOp;
 use passerby::kernel::id::ConnId;
-use passerby::kernel::outbox::Outbox;
-use passerby::kernel::stats::{CloseCause, Stats};
+use passerby::kernel::stats::Stats;
 use passerby::kernel::time::Now;
+use passerby::limits;
+use passerby::net::{Driver, Readiness};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;
 
-use crate::guest::{Guest, ROOMS, command};
-use crate::person::{Person, State, frame};
+use crate::guest::command;
+use crate::person::{Person, frame};
+use crate::wire::{Line, Wire};
 
 /// Most worlds are small, so that people meet often.
 const PEOPLE_MAX: [usize; 4] = [2, 3, 5, 10];
+/// Connections in the longest life of a world.
+const BORN_MAX: usize = 10_000;
+/// Turns that may follow each other without an event.
+const TURNS_MAX: usize = 10_000;
+const DRAIN_MS: u64 = 5_000;
 
-/// One virtual socket with the person at its other end.
-struct Wire {
-    id: ConnId,
-    person: Person,
-    /// Sent by the person, not received by the server.
-    upstream: VecDeque<u8>,
-    /// Written by the server, not read by the person.
-    downstream: VecDeque<u8>,
-    /// How much `downstream` holds.
-    window: usize,
+/// Somebody at a virtual connection.
+pub struct Seat {
+    pub id: ConnId,
+    pub person: Person,
+    pub wire: Rc<RefCell<Wire>>,
     /// Whether the person reads at all, and answers pings.
-    awake: bool,
-    /// Whether the server has finished and waits for the person's FIN.
-    finishing: bool,
-    dead: bool,
-    stalled: bool,
+    pub is_awake: bool,
+    /// Whether all that the person has sent arrived while the server listened.
+    is_whole: bool,
 }
 
 pub struct World {
-    server: Server,
-    out: Outbox,
-    stats: Stats,
+    pub driver: Driver<App, Line>,
     now: Now,
-    random: StdRng,
-    wires: Vec<Wire>,
-    free: Vec<u32>,
-    born: u32,
+    pub random: StdRng,
+    pub seats: Vec<Seat>,
+    /// Who connects in the next turn.
+    newcomers: Vec<Seat>,
+    born: usize,
     people_max: usize,
-    rooms: bool,
+    pub rooms: bool,
     /// What everybody who has gone had heard, by name.
-    gone: Vec<Person>,
-    trace: Vec<String>,
+    pub gone: Vec<Person>,
+    pub trace: Vec<String>,
     /// How often, over all steps, somebody was not read from.
     pub pauses: usize,
+    /// At which step the server begins to see everybody off, in some worlds.
+    drain_at: Option<usize>,
+    steps: usize,
 }
 
 impl World {
@@ -78,48 +81,53 @@ impl World {
                 3 => Rate::new(20.0, 30),
                 _ => Rate::new(100.0, 200),
             },
+            drain_ms: DRAIN_MS,
             seed,
             ..conn::Settings::default()
         };
         Self {
-            server: Server::new(App::new(settings, bytes), connections),
-            out: Outbox::default(),
-            stats: Stats::default(),
+            driver: Driver::new(Server::new(App::new(settings, bytes), connections)),
             now: Now {
                 micros: 1_000_000,
                 unix_ms: 1_761_129_000_000,
             },
             random: StdRng::seed_from_u64(seed),
-            wires: Vec::new(),
-            free: (0..20).rev().collect(),
+            seats: Vec::new(),
+            newcomers: Vec::new(),
             born: 0,
             people_max: PEOPLE_MAX[seed as usize / 2 % 4],
             rooms,
             gone: Vec::new(),
             trace: Vec::new(),
             pauses: 0,
+            drain_at: (seed % 5 == 4).then_some(50 + seed as usize % 200),
+            steps: 0,
         }
     }
 
     /// One thing happens.
     pub fn step(&mut self) -> Result<(), String> {
+        if self.drain_at == Some(self.steps) {
+            self.driver.drain(self.now);
+        }
+        self.steps += 1;
         let roll = self.random.random_range(0..100);
         match roll {
             0..8 => self.arrive(),
             8..50 => self.act(),
-            50..72 => self.carry_up(),
+            50..72 => self.carry_up()?,
             72..90 => self.carry_down()?,
             90..92 => self.vanish(),
             92..93 => self.doze(),
-            _ => self.wait(),
+            _ => self.wait()?,
         }
-        self.settle();
+        self.turn()?;
         self.pauses += self
-            .wires
+            .seats
             .iter()
-            .filter(|wire| self.server.is_paused(wire.id))
+            .filter(|seat| self.driver.conns.is_paused(seat.id))
             .count();
-        self.check()
+        Ok(())
     }
 
     pub fn transcript(&self) -> Vec<String> {
@@ -129,51 +137,48 @@ impl World {
     /// Lets everything arrive, checks the books, then empties the world and checks that it is empty.
     pub fn end(mut self) -> Result<Stats, String> {
         for _ in 0..80 {
-            for at in 0..self.wires.len() {
-                self.deliver(at, usize::MAX);
-            }
-            self.settle();
-            for at in 0..self.wires.len() {
-                if self.wires[at].awake {
-                    self.read(at, usize::MAX)?;
+            (0..self.seats.len()).for_each(|at| self.carry(at, usize::MAX));
+            self.settle()?;
+            for at in 0..self.seats.len() {
+                if self.seats[at].is_awake {
+                    self.take(at, usize::MAX)?;
                 }
             }
-            self.settle();
-            self.pass(20_000);
+            self.settle()?;
+            self.pass(20_000)?;
         }
-        self.check()?;
         self.check_books()?;
-        for wire in self
-            .wires
-            .iter()
-            .filter(|wire| wire.awake && !wire.finishing)
-        {
-            if self.server.is_paused(wire.id) || !wire.upstream.is_empty() {
-                return Err(format!("{:?} is not read from any more", wire.id));
+        for seat in &self.seats {
+            let wire = seat.wire.borrow();
+            let is_unread = wire.is_readable() || !wire.upstream.is_empty();
+            if seat.is_awake && (self.driver.conns.is_paused(seat.id) || is_unread) {
+                return Err(format!("{:?} is not read from any more", seat.id));
+            }
+            if wire.is_left() {
+                return Err(format!("{:?} has left and is still there", seat.id));
             }
         }
-        while !self.wires.is_empty() {
-            self.lose(0, CloseCause::Gone);
-            self.settle();
-            self.check()?;
+        if self.drain_at.is_some() && self.driver.conns.open().next().is_some() {
+            return Err("somebody was not seen off".into());
         }
-        if !self.server.is_empty() || self.out.queued_total() != 0 || self.out.open_lanes() != 0 {
+        while let Some(seat) = self.seats.first() {
+            seat.wire.borrow_mut().reset();
+            self.turn()?;
+        }
+        let out = &self.driver.out;
+        if !self.driver.conns.is_empty() || out.queued_total() != 0 || out.open_lanes() != 0 {
             return Err("the world is empty, the server is not".into());
         }
-        Ok(self.stats)
+        Ok(self.driver.stats)
     }
 
     fn arrive(&mut self) {
-        if self.wires.len() >= self.people_max {
+        if self.seats.len() >= self.people_max || self.born >= BORN_MAX {
             return;
         }
-        let Some(index) = self.free.pop() else {
-            return;
-        };
         self.born += 1;
-        let id = ConnId::new(index, self.born);
         let window = [200, 3_000, 100_000][self.random.random_range(0..3)];
-        let mut person = Person::new(self.born as usize);
+        let mut person = Person::new(self.born);
         let mut upstream = VecDeque::from(Person::knock());
         if self.rooms && self.random.random_bool(0.9) {
             let guest = self.invite();
@@ -188,511 +193,248 @@ impl World {
             // Frames in the same packet as the handshake.
             upstream.extend(frame(0x81, br#"{"type":"findMatch"}"#));
         }
-        self.wires.push(Wire {
-            id,
+        if self.random.random_bool(0.2) {
+            let count = self.random.random_range(1..60);
+            let requests = person.ask(count);
+            upstream = requests.into_iter().chain(upstream).collect();
+        }
+        self.trace.push(format!("{} arrives", self.born));
+        self.newcomers.push(Seat {
+            id: ConnId::new(0, 0),
             person,
-            upstream,
-            downstream: VecDeque::new(),
-            window,
-            awake: true,
-            finishing: false,
-            dead: false,
-            stalled: false,
+            wire: Rc::new(RefCell::new(Wire::new(upstream, window))),
+            is_awake: true,
+            is_whole: false,
         });
-        let now = self.now;
-        let mut turn = Turn {
-            now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.server
-            .accepted(id, Ipv4Addr::LOCALHOST.into(), &mut turn);
-        self.trace.push(format!("{id:?} arrives"));
     }
 
-    /// Somebody does something.
-    fn act(&mut self) {
-        let Some(at) = self.pick() else {
-            return;
-        };
-        let roll = self.random.random_range(0..100);
-        let padding = if self.random.random_bool(0.1) {
-            1_500
-        } else {
-            3
-        };
-        if self.wires[at].person.guest.is_some() {
-            return self.act_in_rooms(at, roll, padding);
-        }
-        let person = &mut self.wires[at].person;
-        let command = |text: &str| frame(0x81, text.as_bytes());
-        let bytes = match roll {
-            0..12 => command(r#"{"type":"findMatch"}"#),
-            12..16 => {
-                command(r#"{"type":"findMatch","interests":["Music","art"],"language":"en"}"#)
-            }
-            16..20 => command(r#"{"type":"findMatch","interests":["MUSIC"],"anyone":false}"#),
-            20..22 => command(r#"{"type":"findMatch","mode":"video","language":"de"}"#),
-            22..28 => command(r#"{"type":"nextStranger"}"#),
-            28..30 => command(r#"{"type":"nextStranger","interests":[]}"#),
-            30..33 => command(r#"{"type":"stopChat"}"#),
-            33..38 => command(r#"{"type":"typing"}"#),
-            38..40 => command(r#"{"type":"stats"}"#),
-            40..42 => command(r#"{"type":"offer","sdp":{"a":[1]}}"#),
-            42..44 => command("not json"),
-            44..46 => frame(0x89, b"ping"),
-            46..47 => frame(0x88, &[0x03, 0xe8]),
-            47..48 => frame(0x82, b"binary is not wanted"),
-            48..50 => fragments(&person.say(padding)),
-            50..52 => return self.both_press_next(at),
-            52..54 => (0..30).flat_map(|_| person.say(padding)).collect(),
-            54..57 => (0..80).flat_map(|_| person.say(1_900)).collect(),
-            _ => person.say(padding),
-        };
-        self.trace.push(format!("{} acts {roll}", person.name));
-        self.wires[at].upstream.extend(bytes);
-    }
-
-    /// A socket in rooms: of somebody new, of somebody who was here before, or a further one.
-    fn invite(&mut self) -> Guest {
-        let number = self.random.random_range(0..6);
-        let id = format!("guest{number}");
-        let mut token = None;
-        for wire in &mut self.wires {
-            if let Some(guest) = wire.person.guest.as_mut().filter(|guest| guest.id == id) {
-                guest.is_tab = true;
-                token = token.or(guest.token.clone());
-            }
-        }
-        Guest::new(id, token)
-    }
-
-    /// Somebody in rooms does something.
-    fn act_in_rooms(&mut self, at: usize, roll: u32, padding: usize) {
-        let room = ROOMS[self.random.random_range(0..ROOMS.len())];
-        let other = format!("guest{}", self.random.random_range(0..7));
-        let name = self.wires[at].person.name;
-        let Some(guest) = self.wires[at].person.guest.as_mut() else {
-            return;
-        };
-        let bytes = match roll {
-            0..22 => command(&json!({ "type": "join_room", "content": room })),
-            22..24 => command(&json!({ "type": "join_room", "content": room, "exclusive": true })),
-            24..30 => command(&json!({ "type": "leave_room", "content": room })),
-            30..34 => command(&json!({ "type": "typing", "room": room })),
-            34..36 => command(&json!({ "type": "typing", "recipient": other })),
-            36..42 => guest.whisper(&other, padding),
-            42..43 => frame(0x81, b"not json"),
-            43..44 => frame(0x88, &[0x03, 0xe8]),
-            44..45 => (0..150)
-                .flat_map(|_| guest.whisper(&other, 1_000))
-                .collect(),
-            45..48 => (0..80).flat_map(|_| guest.say(room, name, 1_900)).collect(),
-            48..54 => (0..12)
-                .flat_map(|_| guest.say(room, name, padding))
-                .collect(),
-            _ => guest.say(room, name, padding),
-        };
-        self.trace.push(format!("{name} acts {roll} in {room}"));
-        self.wires[at].upstream.extend(bytes);
-    }
-
-    /// Two partners press next at the same moment.
-    fn both_press_next(&mut self, at: usize) {
-        let State::Paired(pair) = self.wires[at].person.state.clone() else {
-            return;
-        };
-        let here =
-            |wire: &Wire| matches!(&wire.person.state, State::Paired(other) if *other == pair);
-        let both: Vec<usize> = (0..self.wires.len())
-            .filter(|at| here(&self.wires[*at]))
-            .collect();
-        for at in &both {
-            let next = frame(0x81, br#"{"type":"nextStranger"}"#);
-            self.wires[*at].upstream.extend(next);
-        }
-        for at in both {
-            self.deliver(at, usize::MAX);
+    /// Puts something on its way to the server.
+    pub fn send(&mut self, at: usize, bytes: &[u8]) {
+        let mut wire = self.seats[at].wire.borrow_mut();
+        if !wire.is_left() {
+            wire.upstream.extend(bytes);
         }
     }
 
-    fn carry_up(&mut self) {
+    /// Some of what is on its way arrives.
+    pub fn carry(&mut self, at: usize, most: usize) {
+        let seat = &mut self.seats[at];
+        let mut wire = seat.wire.borrow_mut();
+        wire.carry(most);
+        if self.driver.conns.is_open(seat.id) {
+            seat.is_whole = wire.upstream.is_empty();
+        }
+    }
+
+    fn carry_up(&mut self) -> Result<(), String> {
         if let Some(at) = self.pick() {
-            let most = [1, 7, 60, 16 * 1024][self.random.random_range(0..4)];
+            let most = [1, 60, 16 * 1024, 64 * 1024][self.random.random_range(0..4)];
             let times = [1, 12][self.random.random_range(0..2)];
             for _ in 0..times {
-                self.deliver(at, most);
-                self.settle();
+                // Whoever it was may have gone meanwhile.
+                if at < self.seats.len() {
+                    self.carry(at, most);
+                }
+                self.turn()?;
             }
         }
+        Ok(())
     }
 
     fn carry_down(&mut self) -> Result<(), String> {
         match self.pick() {
-            Some(at) if self.wires[at].awake => {
+            Some(at) if self.seats[at].is_awake => {
                 let most = [1, 50, 1_000_000][self.random.random_range(0..3)];
-                self.read(at, most)
+                self.take(at, most)
             }
             _ => Ok(()),
         }
     }
 
-    /// Somebody's connection ends, with a FIN or a reset.
+    /// Somebody's connection ends, with a FIN behind what was sent or with a reset.
     fn vanish(&mut self) {
         if let Some(at) = self.pick() {
-            self.trace.push(format!("{:?} vanishes", self.wires[at].id));
-            let cause = CloseCause::Gone;
-            self.lose(at, cause);
+            let seat = &mut self.seats[at];
+            self.trace.push(format!("{} vanishes", seat.person.name));
+            let mut wire = seat.wire.borrow_mut();
+            if self.random.random_bool(0.5) {
+                wire.hang_up();
+                if self.random.random_bool(0.5) {
+                    wire.carry(usize::MAX);
+                }
+            } else {
+                wire.reset();
+            }
+            // Somebody who has closed the page hears nothing more.
+            seat.is_awake = self.random.random_bool(0.5);
         }
     }
 
     /// Somebody stops reading, for good.
     fn doze(&mut self) {
         if let Some(at) = self.pick() {
-            self.wires[at].awake = false;
+            self.seats[at].is_awake = false;
         }
     }
 
-    fn wait(&mut self) {
+    fn wait(&mut self) -> Result<(), String> {
         let ms = [1, 40, 700, 4_000, 12_000][self.random.random_range(0..5)];
-        self.pass(ms);
+        self.pass(ms)
     }
 
-    fn pick(&mut self) -> Option<usize> {
-        (!self.wires.is_empty()).then(|| self.random.random_range(0..self.wires.len()))
-    }
-
-    /// Hands bytes to the server, unless it does not read.
-    fn deliver(&mut self, at: usize, most: usize) {
-        let wire = &mut self.wires[at];
-        let most = most.min(16 * 1024).min(wire.upstream.len());
-        if most == 0 || wire.dead || self.server.is_paused(wire.id) {
-            return;
-        }
-        let mut bytes: Vec<u8> = wire.upstream.drain(..most).collect();
-        if wire.finishing {
-            return;
-        }
-        let id = wire.id;
-        let mut turn = Turn {
-            now: self.now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.server.received(id, &mut bytes, &mut turn);
+    pub fn pick(&mut self) -> Option<usize> {
+        (!self.seats.is_empty()).then(|| self.random.random_range(0..self.seats.len()))
     }
 
     /// Lets a person read; they answer pings, and a goodbye by going.
-    fn read(&mut self, at: usize, most: usize) -> Result<(), String> {
-        let wire = &mut self.wires[at];
-        let most = most.min(wire.downstream.len());
-        let bytes: Vec<u8> = wire.downstream.drain(..most).collect();
-        wire.person.hear(&bytes)?;
-        if !bytes.is_empty() {
+    fn take(&mut self, at: usize, most: usize) -> Result<(), String> {
+        let seat = &mut self.seats[at];
+        let mut wire = seat.wire.borrow_mut();
+        let bytes = wire.take(most);
+        seat.person.hear(&bytes)?;
+        if seat.person.is_timed_out && seat.is_whole {
+            return Err(format!("{:?} was not answered", seat.id));
+        }
+        if !bytes.is_empty() && !wire.is_left() {
             // Stands for the pongs that a browser would send.
             wire.upstream.extend(frame(0x8a, b""));
         }
-        if wire.stalled {
-            self.flush(at);
+        if seat.person.dismissed || wire.is_over() {
+            wire.hang_up();
         }
         Ok(())
     }
 
-    /// A socket ends for the server.
-    fn lose(&mut self, at: usize, cause: CloseCause) {
-        let id = self.wires[at].id;
-        let mut turn = Turn {
-            now: self.now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        if self.random.random_bool(0.5) {
-            self.server.ended(id, &mut turn);
-        } else {
-            self.server.broke(id, cause, &mut turn);
+    /// One turn of the loop, as the loop itself would have it: with the events that the poller has found.
+    pub fn turn(&mut self) -> Result<(), String> {
+        let mut events: Vec<(ConnId, Readiness)> = Vec::new();
+        for seat in &self.seats {
+            // Some are found only by the next poll.
+            if self.random.random_bool(0.9) {
+                let event = seat.wire.borrow_mut().event();
+                events.extend(event.map(|readiness| (seat.id, readiness)));
+            }
         }
-        self.wires[at].dead = true;
+        let now = self.now;
+        self.driver.begin();
+        for (id, readiness) in events {
+            self.driver.notify(id, readiness, now);
+        }
+        self.driver.go_on(now);
+        for mut seat in std::mem::take(&mut self.newcomers) {
+            seat.id = self.driver.vacancy();
+            let line = Line(Rc::clone(&seat.wire));
+            self.driver
+                .accepted(seat.id, line, Ipv4Addr::LOCALHOST.into(), now);
+            self.seats.push(seat);
+        }
+        self.driver.finish(now);
+        self.part();
+        self.check()
     }
 
-    fn pass(&mut self, ms: u64) {
+    /// Turns for as long as one follows the other at once.
+    fn settle(&mut self) -> Result<(), String> {
+        for _ in 0..TURNS_MAX {
+            self.turn()?;
+            let is_due = self.driver.conns.next_due() <= Some(self.now.micros);
+            let is_due = is_due && self.driver.conns.next_due().is_some();
+            let has_event = self.seats.iter().any(|seat| seat.wire.borrow().has_event());
+            if !is_due && !has_event && !self.driver.has_more() {
+                return Ok(());
+            }
+        }
+        Err("the turns have no end".into())
+    }
+
+    fn pass(&mut self, ms: u64) -> Result<(), String> {
         let until = self.now.micros + ms * 1_000;
         while self.now.micros < until {
-            let next = self
-                .server
-                .next_due()
-                .unwrap_or(until)
-                .clamp(self.now.micros + 1, until);
+            let due = self.driver.conns.next_due().unwrap_or(until);
+            let next = due.clamp(self.now.micros + 1, until);
             self.now.unix_ms += (next - self.now.micros) / 1_000;
             self.now.micros = next;
-            let mut turn = Turn {
-                now: self.now,
-                out: &mut self.out,
-                stats: &mut self.stats,
-            };
-            self.server.elapsed(&mut turn);
-            self.settle();
+            self.turn()?;
         }
+        Ok(())
     }
 
-    /// What the loop does at the end of a turn.
-    fn settle(&mut self) {
-        let mut dirty = Vec::new();
-        let mut turn = Turn {
-            now: self.now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        self.server.elapsed(&mut turn);
-        loop {
-            let mut turn = Turn {
-                now: self.now,
-                out: &mut self.out,
-                stats: &mut self.stats,
-            };
-            self.server.perform(&mut turn);
-            let ops = std::mem::take(&mut self.out.socket_ops);
-            for op in &ops {
-                self.perform(*op);
-            }
-            self.out.take_dirty(&mut dirty);
-            if dirty.is_empty() && ops.is_empty() && self.out.effects.is_empty() {
-                break;
-            }
-            for id in &dirty {
-                if let Some(at) = self.at(*id) {
-                    self.flush(at);
-                }
-            }
-        }
-        self.bury();
-    }
-
-    fn perform(&mut self, op: SocketOp) {
-        let (SocketOp::Read(id) | SocketOp::Finish(id) | SocketOp::Close(id) | SocketOp::Drop(id)) =
-            op;
-        let Some(at) = self.at(id) else {
-            return;
-        };
-        match op {
-            SocketOp::Read(_) => {}
-            SocketOp::Drop(_) => self.wires[at].dead = true,
-            SocketOp::Finish(_) | SocketOp::Close(_) => {
-                self.wires[at].finishing = true;
-                self.flush(at);
-            }
-        }
-    }
-
-    /// Writes as much as the window has room for.
-    fn flush(&mut self, at: usize) {
-        let wire = &mut self.wires[at];
-        if wire.dead {
-            return;
-        }
-        let was_high = self.out.is_high(wire.id);
-        let room = wire.window - wire.downstream.len().min(wire.window);
-        let count = room.min(self.out.queued(wire.id));
-        wire.downstream.extend(&self.out.pending(wire.id)[..count]);
-        self.out.wrote(wire.id, count);
-        let id = wire.id;
-        let queued = self.out.queued(id);
-        let (was_stalled, is_finishing) = (wire.stalled, wire.finishing);
-        wire.stalled = queued > 0;
-        let mut turn = Turn {
-            now: self.now,
-            out: &mut self.out,
-            stats: &mut self.stats,
-        };
-        if was_high || was_stalled || queued > 0 {
-            self.server.flushed(id, was_high, count > 0, &mut turn);
-        }
-        if is_finishing && queued == 0 {
-            self.server.finished(id, &mut turn);
-        }
-    }
-
-    fn bury(&mut self) {
+    /// Whoever's connection the server has closed is gone.
+    fn part(&mut self) {
         let mut at = 0;
-        while at < self.wires.len() {
-            if !self.wires[at].dead {
+        while at < self.seats.len() {
+            if !self.seats[at].wire.borrow().is_closed {
                 at += 1;
                 continue;
             }
-            let mut wire = self.wires.swap_remove(at);
-            let mut turn = Turn {
-                now: self.now,
-                out: &mut self.out,
-                stats: &mut self.stats,
-            };
-            self.server.buried(wire.id, &mut turn);
-            self.free.push(wire.id.index() as u32);
-            let rest: Vec<u8> = wire.downstream.drain(..).collect();
+            let mut seat = self.seats.swap_remove(at);
             // What was on its way still arrives at somebody who reads.
-            let _ = wire.person.hear(&rest);
-            self.gone.push(wire.person);
+            let rest = seat.wire.borrow_mut().take(usize::MAX);
+            let _ = seat.person.hear(&rest);
+            self.gone.push(seat.person);
         }
     }
 
     fn at(&self, id: ConnId) -> Option<usize> {
-        self.wires.iter().position(|wire| wire.id == id)
+        self.seats.iter().position(|seat| seat.id == id)
     }
 
-    /// What must hold at any moment.
+    /// What must hold after every turn.
     fn check(&self) -> Result<(), String> {
-        let open: Vec<ConnId> = self.server.open().collect();
+        let conns = &self.driver.conns;
+        let open: Vec<ConnId> = conns.open().collect();
         for id in &open {
             if self.at(*id).is_none() {
                 return Err(format!("{id:?} is open, but has no socket"));
             }
         }
-        if self.server.len() != self.wires.len() {
-            return Err(format!(
-                "{} connections, {} sockets",
-                self.server.len(),
-                self.wires.len()
-            ));
+        let (server, sockets) = (conns.len(), self.seats.len());
+        if server != sockets || self.driver.len() != sockets {
+            return Err(format!("{server} connections, {sockets} sockets"));
+        }
+        self.seats
+            .iter()
+            .try_for_each(|seat| self.check_wake(seat))?;
+        for (id, partner) in conns.app.stranger.held() {
+            let queued = partner.map_or(0, |partner| self.driver.out.queued(partner));
+            if queued <= limits::QUEUE_LOW_BYTES {
+                return Err(format!("{id:?} is held back for nobody"));
+            }
         }
         let is_guest = |id: &ConnId| {
             self.at(*id)
-                .is_some_and(|at| self.wires[at].person.guest.is_some())
+                .is_some_and(|at| self.seats[at].person.guest.is_some())
         };
         let (guests, strangers): (Vec<_>, Vec<_>) = open.into_iter().partition(is_guest);
-        self.server.app.rooms.audit(&guests)?;
-        self.server.app.stranger.audit(&strangers)
+        conns.app.rooms.audit(&guests)?;
+        conns.app.stranger.audit(&strangers)
     }
 
-    /// What must hold about all that was said, once everything has arrived.
-    fn check_books(&self) -> Result<(), String> {
-        self.check_rooms()?;
-        let everybody = || self.wires.iter().map(|wire| &wire.person).chain(&self.gone);
-        let mut members: HashMap<&str, Vec<&Person>> = HashMap::new();
-        for person in everybody() {
-            for pair in &person.pairs {
-                members.entry(pair).or_default().push(person);
-            }
+    /// Whatever there is to do for a socket will be done: by an event, by the list of those that are owed a turn, or when
+    /// what holds it back ends.
+    fn check_wake(&self, seat: &Seat) -> Result<(), String> {
+        let (id, wire) = (seat.id, seat.wire.borrow());
+        let queued = self.driver.out.queued(id);
+        if wire.has_event() {
+            return Ok(());
         }
-        for (pair, people) in &members {
-            if people.len() > 2 {
-                return Err(format!("{pair} has {} members", people.len()));
-            }
+        let is_paused = self.driver.conns.is_paused(id);
+        let goes_on = self.driver.is_listed(id) || self.driver.conns.next_due() == Some(0);
+        if wire.is_readable() && !is_paused && !goes_on {
+            return Err(format!("{id:?} has sent something, and nobody will look"));
         }
-        let staying: Vec<usize> = self
-            .wires
-            .iter()
-            .filter(|wire| wire.awake && !wire.person.dismissed)
-            .map(|wire| wire.person.name)
-            .collect();
-        for person in everybody() {
-            let mut last: HashMap<(&str, usize), usize> = HashMap::new();
-            for (pair, text) in &person.heard {
-                let mut parts = text
-                    .split(':')
-                    .map(|part| part.parse::<usize>().unwrap_or(0));
-                let (from, number) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-                let last = last.entry((pair, from)).or_default();
-                if number <= *last {
-                    return Err(format!("{} heard {text} out of order", person.name));
-                }
-                *last = number;
-            }
+        let mut open = self.driver.conns.open();
+        if wire.is_end_known() && is_paused && !goes_on && open.any(|open| open == id) {
+            return Err(format!("{id:?} has gone, and is waited for"));
         }
-        // Whatever was receipted was heard by somebody, unless all whom its sender met are gone or dozing.
-        for sender in everybody() {
-            let partners: Vec<&Person> = sender
-                .pairs
-                .iter()
-                .filter_map(|pair| members.get(pair.as_str()))
-                .flatten()
-                .filter(|person| person.name != sender.name)
-                .copied()
-                .collect();
-            let is_certain = sender
-                .pairs
-                .iter()
-                .all(|pair| members[pair.as_str()].len() == 2)
-                && partners.iter().all(|person| staying.contains(&person.name));
-            for text in &sender.receipts {
-                let is_heard = partners
-                    .iter()
-                    .any(|person| person.heard.iter().any(|(_, heard)| heard == text));
-                if is_certain && !is_heard {
-                    return Err(format!("{text} was receipted but heard by nobody"));
-                }
-            }
+        if queued > 0 && wire.is_writable_unasked() {
+            return Err(format!(
+                "{queued} bytes for {id:?} wait for an event that never comes"
+            ));
+        }
+        if is_paused && self.driver.conns.next_due().is_none() && queued == 0 {
+            return Err(format!("{id:?} waits, and no timer is set"));
         }
         Ok(())
     }
-}
-
-impl World {
-    /// What must hold about all that was said in rooms: everybody heard the same in the same order, without
-    /// a gap between the first and the last thing they heard.
-    fn check_rooms(&self) -> Result<(), String> {
-        let guests = || {
-            let people = self.wires.iter().map(|wire| &wire.person);
-            people
-                .chain(&self.gone)
-                .filter_map(|person| person.guest.as_ref())
-        };
-        let mut said: HashMap<&str, BTreeSet<&str>> = HashMap::new();
-        let mut texts: HashMap<&str, &str> = HashMap::new();
-        for guest in guests() {
-            for stay in guest.all_stays() {
-                let room = said.entry(&stay.room).or_default();
-                room.extend(stay.heard.iter().map(String::as_str));
-            }
-            for (id, text) in &guest.texts {
-                if texts.insert(id, text).is_some_and(|other| other != text) {
-                    return Err(format!("{id} has two texts"));
-                }
-            }
-        }
-        for guest in guests().filter(|guest| guest.is_in_order()) {
-            for stay in guest.all_stays() {
-                let (Some(first), Some(last)) = (stay.heard.first(), stay.heard.last()) else {
-                    continue;
-                };
-                let span = said[stay.room.as_str()].range(first.as_str()..=last.as_str());
-                if !span.copied().eq(stay.heard.iter().map(String::as_str)) {
-                    return Err(format!("{} missed something in {}", guest.id, stay.room));
-                }
-            }
-        }
-        // What one person said arrives in the order in which they said it.
-        for (room, ids) in &said {
-            let mut latest: HashMap<&str, usize> = HashMap::new();
-            for id in ids {
-                let mut parts = texts[id].split(':');
-                let (Some(name), Some(number)) = (parts.next(), parts.next()) else {
-                    return Err(format!("nobody said {}", texts[id]));
-                };
-                let number = number.parse().map_err(|_| "that is no number")?;
-                if latest
-                    .insert(name, number)
-                    .is_some_and(|last| last >= number)
-                {
-                    return Err(format!("{name} was heard out of order in {room}"));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The same message in two frames, with a ping between them.
-fn fragments(whole: &[u8]) -> Vec<u8> {
-    let (start, mask) = match whole[1] & 0x7f {
-        126 => (8, &whole[4..8]),
-        _ => (6, &whole[2..6]),
-    };
-    let payload: Vec<u8> = whole[start..]
-        .iter()
-        .zip(mask.iter().cycle())
-        .map(|(byte, key)| byte ^ key)
-        .collect();
-    let (front, back) = payload.split_at(payload.len() / 3);
-    let mut bytes = frame(0x01, front);
-    bytes.extend(frame(0x89, b"amid"));
-    bytes.extend(frame(0x80, back));
-    bytes
 }

@@ -59,4 +59,10 @@ impl Stranger {
         }
         Ok(())
     }
+
+    /// Everybody who is held back from reading, with the partner on whose account.
+    pub fn held(&self) -> impl Iterator<Item = (ConnId, Option<ConnId>)> {
+        let held = self.clients.iter().filter(|client| client.held);
+        held.map(|client| (client.conn, self.lobby.peer(client.conn)))
+    }
 }
