@@ -58,6 +58,7 @@ impl World {
             out: &mut self.out,
             stats: &mut self.stats,
         };
+        self.server.begun(&mut turn);
         self.server
             .received(id, &mut self.inbox[..bytes.len()], &mut turn);
         self.server.elapsed(&mut turn);

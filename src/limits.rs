@@ -67,6 +67,8 @@ pub const LINGER_BYTES: usize = 64 * 1024;
 
 /// A WebSocket message, in bytes.
 pub const MESSAGE_BYTES_MAX: u64 = 64 * 1024;
+/// Frames of one connection that one turn takes; those behind them wait for the next.
+pub const FRAMES_PER_TURN: u32 = 16;
 /// Frames that one message may come in.
 pub const FRAGMENTS_MAX: u32 = 32;
 /// Time from a message's first byte to its last, in milliseconds.
@@ -84,8 +86,6 @@ pub const PONG_MS: u64 = 8_000;
 pub const PINGS_PER_SECOND: f64 = 10.0;
 /// Pings that may come at once.
 pub const PINGS_BURST: u32 = 20;
-/// Pings answered one by one in one read; of the rest only the newest is.
-pub const PONGS_PER_READ: u32 = 16;
 
 /// A chat message, in Unicode code points.
 pub const TEXT_CHARS_MAX: usize = 2_000;
@@ -257,10 +257,11 @@ pub const ADDRESSES_MAX: usize = 100_000;
 /// Letters from other threads that may wait for the loop.
 pub const MAILBOX_LETTERS: usize = 1024;
 
-// One read expands at most about fourteenfold (an empty frame of 6 bytes is answered with an error of some 80),
+// What one turn takes of a connection grows by at most an envelope for each frame, or by sixfold where text is escaped,
 // so a lane that was just under its high-water mark stays below the maximum even if its feeder is paused only
-// after the read.
-const _: () = assert!(QUEUE_HIGH_BYTES + 16 * READ_BYTES < QUEUE_MAX_BYTES);
+// after the read. A message may have begun in earlier reads.
+const _: () =
+    assert!(QUEUE_HIGH_BYTES + 6 * READ_BYTES + (MESSAGE_BYTES_MAX as usize) < QUEUE_MAX_BYTES);
 const _: () = assert!(QUEUE_LOW_BYTES < QUEUE_HIGH_BYTES);
 const _: () = assert!(HEAD_BYTES_MAX <= READ_BYTES);
 const _: () = assert!(OVERFLOW_CONNECTIONS < RESERVED_DESCRIPTORS);

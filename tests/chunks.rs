@@ -93,6 +93,9 @@ fn play(pieces: &[&[u8]]) -> (Vec<String>, String) {
     for piece in pieces {
         server.received(id, &mut piece.to_vec(), &mut turn);
         server.perform(&mut turn);
+        while server.next_due() == Some(0) {
+            server.begun(&mut turn);
+        }
     }
     let answered = out.pending(id).escape_ascii().to_string();
     (server.app.events, answered)

@@ -77,6 +77,7 @@ impl World {
             out: &mut self.out,
             stats: &mut self.stats,
         };
+        self.server.begun(&mut turn);
         act(&mut self.server, &mut turn);
         self.server.elapsed(&mut turn);
         self.server.perform(&mut turn);

@@ -29,6 +29,8 @@ pub(super) struct Http {
     /// By when what is awaited must be there, in monotonic microseconds.
     pub(super) deadline_us: u64,
     served: u16,
+    /// Whether its FIN is known to follow what can still be read.
+    pub(super) ending: bool,
     /// The request whose answer the program still owes.
     awaiting: Option<Awaiting>,
 }
@@ -69,13 +71,9 @@ impl Http {
             arriving: None,
             deadline_us,
             served: 0,
+            ending: false,
             awaiting: None,
         }
-    }
-
-    /// Whether something has come that can be served now, or at least begun.
-    pub(super) fn is_begun(&self) -> bool {
-        !self.input.is_empty() && self.awaiting.is_none()
     }
 
     /// Whether nothing of a request has come, so that the connection may go without a word.
@@ -127,15 +125,16 @@ impl<A: Application> Connections<A> {
         let mut used = 0;
         let mut served = 0;
         let step = loop {
-            if turn.out.is_high(id) {
-                if let Some(conn) = self.conn(id) {
-                    conn.paused.set(Paused::BACKLOG);
-                }
-                break Step::More;
+            let is_high = turn.out.is_high(id);
+            if is_high && let Some(conn) = self.conn(id) {
+                conn.paused.set(Paused::BACKLOG);
             }
             let is_over = self.share.is_spent() || served == limits::REQUESTS_PER_CONNECTION_TURN;
-            if is_over && used < input.len() {
+            if (is_high || is_over) && used < input.len() {
                 break Step::Rest;
+            }
+            if is_high {
+                break Step::More;
             }
             match self.http_step(id, &input, &mut used, turn) {
                 Step::Served => served += 1,
@@ -147,7 +146,7 @@ impl<A: Application> Connections<A> {
             Step::Served | Step::More => self.http_await(id, input, served > 0, turn.now),
             Step::Rest => {
                 self.http_await(id, input, served > 0, turn.now);
-                self.http_rest(id);
+                self.rest(id);
             }
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
@@ -424,7 +423,8 @@ impl<A: Application> Connections<A> {
     /// Leaves the HTTP phase for the WebSocket one.
     fn http_leave(&mut self, id: ConnId, face: A::Face, counted: Option<Subscriber>, now: Now) {
         if let Some(conn) = self.conn(id) {
-            conn.phase = Phase::Ws(Ws::new(face, now));
+            let ending = matches!(&conn.phase, Phase::Http(http) if http.ending);
+            conn.phase = Phase::Ws(Ws::new(face, ending, now));
             conn.subscriber = conn.subscriber.or(counted);
             self.wheel
                 .arm(id.index(), now.after_ms(limits::PING_CALM_MS));

@@ -1,15 +1,20 @@
-//! How requests are spread over turns, so that nobody who sends many at once holds everybody else up.
+//! How what people send is spread over turns, so that nobody who sends much at once holds everybody else up.
 //!
-//! A turn answers so many requests, and so many of one connection; a large response counts as several. Whoever is not
-//! served to the end rests, unread, until a later turn. The output of a connection that drains is no reason to go on
-//! in the same turn either.
+//! A turn answers so many requests, and so many of one connection; a large response counts as several. It takes so many
+//! frames of one WebSocket. What is left waits, and nothing is read meanwhile, until a later turn. The output of a
+//! connection that drains is no reason to go on in the same turn either.
 //!
-//! Invariants: a connection that is paused for [`Paused::SHARE`] is in `resting`, once; whoever came first goes on first.
+//! Owns: the bytes of WebSockets that were read and wait; those of requests are the connection's own.
+//!
+//! Invariants: a connection that is paused for [`Paused::SHARE`] and for nothing else is in `resting`, and no connection is
+//! there twice; whoever came first goes on first; only a connection that is paused for it has a carry.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::FixedState;
 
 use super::application::{Application, Turn};
-use super::table::{Connections, Paused, Phase};
+use super::table::{Connections, Paused, Phase, millis};
 use crate::kernel::id::ConnId;
 use crate::limits;
 
@@ -18,18 +23,27 @@ use crate::limits;
 pub(super) struct Share {
     left: usize,
     resting: VecDeque<ConnId>,
+    carries: HashMap<ConnId, Carry, FixedState>,
 }
 
-impl Default for Share {
-    fn default() -> Self {
-        Self {
-            left: limits::REQUESTS_PER_TURN,
-            resting: VecDeque::new(),
-        }
-    }
+/// What a WebSocket has sent and no turn has taken yet.
+#[derive(Debug)]
+pub(super) struct Carry {
+    pub(super) bytes: Vec<u8>,
+    /// How much of it was taken.
+    pub(super) at: usize,
 }
 
 impl Share {
+    /// `seed` is for a table whose keys are ours.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            left: limits::REQUESTS_PER_TURN,
+            resting: VecDeque::new(),
+            carries: HashMap::with_hasher(FixedState::with_seed(seed)),
+        }
+    }
+
     /// Whether another request may be answered in this turn.
     pub(super) const fn is_spent(&self) -> bool {
         self.left == 0
@@ -49,22 +63,58 @@ impl Share {
     pub(super) const fn charge(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes / limits::DELIVERY_BYTES);
     }
+
+    /// Keeps what `id` has sent for another turn.
+    pub(super) fn keep(&mut self, id: ConnId, carry: Carry) {
+        self.carries.insert(id, carry);
+    }
+
+    /// Forgets what was kept of `id`.
+    pub(super) fn forget(&mut self, id: ConnId) -> Option<Carry> {
+        self.carries.remove(&id)
+    }
 }
 
 impl<A: Application> Connections<A> {
-    /// Has `id` go on with its requests in a later turn.
-    pub(super) fn http_rest(&mut self, id: ConnId) {
-        if let Some(conn) = self.conn(id)
-            && matches!(&conn.phase, Phase::Http(http) if http.is_begun())
-            && !conn.paused.has(Paused::SHARE)
-        {
+    /// Has `id` go on in a later turn with what it has sent, once nothing else holds it back.
+    pub(super) fn rest(&mut self, id: ConnId) {
+        if let Some(conn) = self.conn(id) {
             conn.paused.set(Paused::SHARE);
+        }
+        self.line_up(id);
+    }
+
+    /// Takes one reason away for which reading from `id` rests. What was put off goes on before anything is read.
+    pub(super) fn unpause(&mut self, id: ConnId, reason: u8, turn: &mut Turn<'_>) {
+        let Some(conn) = self.conn(id).filter(|conn| conn.paused.has(reason)) else {
+            return;
+        };
+        conn.paused.clear(reason);
+        let is_free = !conn.paused.any();
+        if (is_free || conn.paused.is_share_only())
+            && let Phase::Ws(ws) = &mut conn.phase
+        {
+            ws.excuse(millis(turn.now.micros));
+        }
+        if is_free {
+            turn.out.read(id);
+        }
+        self.line_up(id);
+    }
+
+    /// Puts `id` in line for another turn if that is all it waits for.
+    fn line_up(&mut self, id: ConnId) {
+        if let Some(conn) = self.conn(id)
+            && conn.paused.is_share_only()
+            && !conn.paused.has(Paused::IN_LINE)
+        {
+            conn.paused.set(Paused::IN_LINE);
             self.share.resting.push_back(id);
         }
     }
 
-    /// A new turn: whoever rests goes on, as far as there is something left for them.
-    pub(super) fn http_go_on(&mut self, turn: &mut Turn<'_>) {
+    /// A turn has begun: whoever rests goes on, as far as there is something left for them.
+    pub fn begun(&mut self, turn: &mut Turn<'_>) {
         self.share.left = limits::REQUESTS_PER_TURN;
         for _ in 0..self.share.resting.len() {
             if self.share.is_spent() {
@@ -73,8 +123,29 @@ impl<A: Application> Connections<A> {
             let Some(id) = self.share.resting.pop_front() else {
                 return;
             };
-            self.unpause(id, Paused::SHARE, turn);
-            self.http_continue(id, turn);
+            self.resume(id, turn);
+        }
+    }
+
+    fn resume(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let Some(conn) = self.conn(id) else {
+            return;
+        };
+        conn.paused.clear(Paused::IN_LINE);
+        if !conn.paused.is_share_only() {
+            return;
+        }
+        conn.paused.clear(Paused::SHARE);
+        match conn.phase {
+            Phase::Ws(_) => {
+                self.share.spend();
+                self.ws_resume(id, turn);
+            }
+            _ => self.http_continue(id, turn),
+        }
+        if self.conn(id).is_some_and(|conn| !conn.paused.any()) {
+            // Nobody has looked at what came meanwhile.
+            turn.out.read(id);
         }
     }
 }

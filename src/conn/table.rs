@@ -31,18 +31,22 @@ impl Paused {
     pub(super) const RATE: u8 = 4;
     /// The program owes it an answer.
     pub(super) const ANSWER: u8 = 8;
-    /// Its requests have had their share of the turn.
+    /// It has had its share of the turn, and something that it sent waits for another one.
     pub(super) const SHARE: u8 = 16;
+    /// No reason of its own: it is in line for another turn.
+    pub(super) const IN_LINE: u8 = 32;
 
     pub(super) fn set(&mut self, reason: u8) {
         self.0 |= reason;
     }
 
-    /// Takes `reason` away; whether reading may go on now and could not before.
-    pub(super) fn clear(&mut self, reason: u8) -> bool {
-        let was = self.0;
+    pub(super) fn clear(&mut self, reason: u8) {
         self.0 &= !reason;
-        was != 0 && self.0 == 0
+    }
+
+    /// Whether it waits for another turn, and for nothing else.
+    pub(super) const fn is_share_only(self) -> bool {
+        self.0 & !Self::IN_LINE == Self::SHARE
     }
 
     pub(super) fn any(self) -> bool {
@@ -109,6 +113,7 @@ impl<A: Application> Connections<A> {
         Self {
             app,
             door: Door::new(&settings),
+            share: Share::new(settings.seed),
             settings,
             conns: Vec::new(),
             wheel: Wheel::default(),
@@ -117,7 +122,6 @@ impl<A: Application> Connections<A> {
             refused: 0,
             stalled_bytes: 0,
             fired: Vec::new(),
-            share: Share::default(),
             date: super::http::Date::default(),
         }
     }
@@ -357,25 +361,10 @@ impl<A: Application> Connections<A> {
             Phase::Ws(ws) => Some(ws.face),
             _ => None,
         };
-        if face.is_none() {
-            // Not now: who reads fast would be served without end in one turn.
-            self.http_rest(id);
-        }
+        // Requests that wait go on in another turn: who reads fast would be served without end in this one.
         self.unpause(id, Paused::BACKLOG, turn);
         if let Some(face) = face {
             self.app.drained(id, face, turn);
-        }
-    }
-
-    /// Takes one reason away for which reading from `id` rests.
-    pub(super) fn unpause(&mut self, id: ConnId, reason: u8, turn: &mut Turn<'_>) {
-        if let Some(conn) = self.conn(id)
-            && conn.paused.clear(reason)
-        {
-            if let Phase::Ws(ws) = &mut conn.phase {
-                ws.excuse(millis(turn.now.micros));
-            }
-            turn.out.read(id);
         }
     }
 
@@ -444,7 +433,9 @@ impl<A: Application> Connections<A> {
             return;
         };
         conn.phase = Phase::Closing(millis(due));
-        conn.paused = Paused::default();
+        if std::mem::take(&mut conn.paused).has(Paused::SHARE) {
+            self.share.forget(id);
+        }
         self.stalled_bytes -= std::mem::take(&mut conn.stalled_bytes) as usize;
         self.wheel.arm(id.index(), due);
     }

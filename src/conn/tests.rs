@@ -166,8 +166,16 @@ impl World {
                 .server
                 .next_due()
                 .map_or(until, |due| due.clamp(self.now.micros + 1, until));
-            self.turn(|server, turn| server.elapsed(turn));
+            self.idle_turn();
         }
+    }
+
+    /// A turn in which nothing comes.
+    fn idle_turn(&mut self) {
+        self.turn(|server, turn| {
+            server.begun(turn);
+            server.elapsed(turn);
+        });
     }
 
     fn has(&self, op: SocketOp) -> bool {
@@ -281,7 +289,7 @@ fn requests_wait_while_answers_pile_up() {
     assert_eq!(world.stats.requests, 2);
     let mut answers = world.write_all(0);
     while world.server.next_due() == Some(0) {
-        world.turn(|server, turn| server.elapsed(turn));
+        world.idle_turn();
         answers.extend(world.write_all(0));
     }
     assert_eq!(world.stats.requests, 10);
@@ -298,14 +306,72 @@ fn the_frame_budget_makes_a_flood_wait_and_loses_nothing() {
     let mut world = World::new(settings);
     world.open(0);
     world.receive(0, &masked(0x81, b"x").repeat(60));
-    assert_eq!(world.server.app.heard, 60);
+    world.pass(1);
+    assert!(world.server.app.heard < 40);
     assert!(world.server.is_paused(id(0)));
     world.ops.clear();
     world.pass(400);
     assert!(world.server.is_paused(id(0)));
+    assert!(!world.has(SocketOp::Read(id(0))));
     world.pass(200);
+    assert_eq!(world.server.app.heard, 60);
     assert!(!world.server.is_paused(id(0)));
     assert!(world.has(SocketOp::Read(id(0))));
+}
+
+#[test]
+fn a_turn_takes_a_few_frames_and_the_next_goes_on() {
+    const ALL: usize = 3 * limits::FRAMES_PER_TURN as usize + 1;
+    let mut world = World::new(Settings::default());
+    world.open(0);
+    world.ops.clear();
+    world.receive(0, &masked(0x81, b"x").repeat(ALL));
+    for turn in 1..=3 {
+        assert_eq!(
+            world.server.app.heard,
+            turn * limits::FRAMES_PER_TURN as usize
+        );
+        assert!(world.server.is_paused(id(0)), "nothing is read meanwhile");
+        assert_eq!(
+            world.server.next_due(),
+            Some(0),
+            "the next turn follows at once"
+        );
+        assert!(!world.has(SocketOp::Read(id(0))));
+        world.idle_turn();
+    }
+    assert_eq!(world.server.app.heard, ALL);
+    assert!(!world.server.is_paused(id(0)));
+    assert!(
+        world.has(SocketOp::Read(id(0))),
+        "what came meanwhile is looked at"
+    );
+    assert_ne!(world.server.next_due(), Some(0));
+}
+
+#[test]
+fn frames_behind_the_last_of_a_turn_wait_for_whatever_else_holds_them_back() {
+    let mut world = World::new(Settings::default());
+    world.open(0);
+    world.receive(0, &masked(0x81, b"x").repeat(40));
+    world.turn(|_, turn| turn.out.effects.push(Effect::Pause(id(0))));
+    for _ in 0..3 {
+        world.idle_turn();
+    }
+    assert_eq!(world.server.app.heard, 16);
+    assert_ne!(world.server.next_due(), Some(0), "waiting costs no turns");
+    world.turn(|_, turn| turn.out.effects.push(Effect::Resume(id(0))));
+    assert_eq!(world.server.next_due(), Some(0));
+    world.pass(1);
+    assert_eq!(world.server.app.heard, 40);
+    // Whoever goes takes it along.
+    world.receive(0, &masked(0x81, b"x").repeat(40));
+    world.turn(|server, turn| {
+        server.ended(id(0), turn);
+        server.buried(id(0), turn);
+    });
+    world.pass(1);
+    assert_eq!(world.server.app.heard, 56);
 }
 
 #[test]
@@ -347,14 +413,16 @@ fn who_has_gone_is_not_waited_for_while_reading_rests() {
         world.open(number);
     }
     world.receive(0, &masked(0x81, b"x").repeat(60));
+    world.pass(1);
     assert!(world.server.is_paused(id(0)));
     world.ops.clear();
     world.turn(|server, turn| server.ending(id(0), turn));
-    assert!(
-        world.has(SocketOp::Read(id(0))),
-        "what is left is read at once"
-    );
+    world.pass(1);
+    assert_eq!(world.server.app.heard, 60, "what is left is taken at once");
+    assert!(world.has(SocketOp::Read(id(0))), "and read");
     world.receive(0, &masked(0x81, b"x").repeat(60));
+    world.pass(1);
+    assert_eq!(world.server.app.heard, 120);
     assert!(!world.server.is_paused(id(0)));
     // With a partner who is behind, there is no use in reading on.
     world.turn(|_, turn| turn.out.effects.push(Effect::Pause(id(1))));

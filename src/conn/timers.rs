@@ -10,7 +10,6 @@ use crate::wire::frame::{self, Kind};
 impl<A: Application> Connections<A> {
     /// Time has passed: deadlines, pings, and the application's own timers.
     pub fn elapsed(&mut self, turn: &mut Turn<'_>) {
-        self.http_go_on(turn);
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(turn.now.micros, &mut fired);
         for index in fired.drain(..) {
@@ -23,7 +22,7 @@ impl<A: Application> Connections<A> {
         self.perform(turn);
     }
 
-    /// When [`Connections::elapsed`] has something to do next, in monotonic microseconds.
+    /// When the next turn has something to do without an event, in monotonic microseconds.
     pub fn next_due(&self) -> Option<u64> {
         if self.share.is_awaited() {
             return Some(0);
@@ -99,17 +98,16 @@ impl<A: Application> Connections<A> {
         }
         if conn.paused.has(Paused::RATE) {
             match ws.frames.debt(frame_rate, now_us) {
-                0 => {
-                    if conn.paused.clear(Paused::RATE) {
-                        turn.out.read(id);
-                    }
-                }
+                0 => self.unpause(id, Paused::RATE, turn),
                 debt_us => {
                     let due = now_us.saturating_add(debt_us);
                     self.wheel.arm_sooner(id.index(), due);
                 }
             }
         }
+        let Some(Phase::Ws(ws)) = self.conns.get_mut(id.index()).map(|conn| &mut conn.phase) else {
+            return;
+        };
         if ws.amid_ms != 0 {
             let amid_us = since_us(ws.amid_ms, now_us);
             if amid_us >= limits::MESSAGE_MS * 1_000 {

@@ -1,6 +1,7 @@
 //! The WebSocket phase: messages to the application, control frames answered here.
 
 use super::application::{Application, Turn};
+use super::share::Carry;
 use super::table::{Connections, Paused, Phase, millis};
 use crate::kernel::bucket::{Bucket, Rate};
 use crate::kernel::id::ConnId;
@@ -32,7 +33,7 @@ pub(super) struct Ws<F> {
 }
 
 impl<F> Ws<F> {
-    pub(super) fn new(face: F, now: Now) -> Self {
+    pub(super) fn new(face: F, ending: bool, now: Now) -> Self {
         Self {
             decoder: Decoder::default(),
             frames: Bucket::default(),
@@ -43,7 +44,7 @@ impl<F> Ws<F> {
             over_ms: 0,
             face,
             brisk: false,
-            ending: false,
+            ending,
         }
     }
 
@@ -65,59 +66,86 @@ impl<F> Ws<F> {
     }
 }
 
-/// What a control frame asks for.
-enum Control {
-    Nothing,
-    Refuse(Refusal),
-    Close(Option<u16>),
-}
-
 impl<A: Application> Connections<A> {
     /// Bytes came on a connection that speaks WebSocket.
     pub(super) fn ws_received(&mut self, id: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         let mut at = 0;
-        let mut pongs = 0;
-        let mut late_ping: Option<([u8; 125], usize)> = None;
-        loop {
+        if self.ws_take(id, bytes, &mut at, turn) {
+            let bytes = bytes[at..].to_vec();
+            self.ws_rest(id, Carry { bytes, at: 0 });
+        }
+    }
+
+    /// Goes on with what has come in an earlier turn.
+    pub(super) fn ws_resume(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if let Some(mut carry) = self.share.forget(id)
+            && self.ws_take(id, &mut carry.bytes, &mut carry.at, turn)
+        {
+            self.ws_rest(id, carry);
+        }
+    }
+
+    /// Has the rest of what came wait for another turn.
+    fn ws_rest(&mut self, id: ConnId, carry: Carry) {
+        if matches!(self.conn(id).map(|conn| &conn.phase), Some(Phase::Ws(_))) {
+            self.share.keep(id, carry);
+            self.rest(id);
+        }
+    }
+
+    /// Takes from `bytes` as many frames as one turn may, and moves `at` past them; whether something is left.
+    fn ws_take(
+        &mut self,
+        id: ConnId,
+        bytes: &mut [u8],
+        at: &mut usize,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let is_left = loop {
             // Looked up afresh each time: what the application did may have ended the connection.
             let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
-                return;
+                return false;
             };
             let Phase::Ws(ws) = &mut conn.phase else {
-                return;
+                return false;
             };
-            let message = match ws.decoder.next(bytes, &mut at, &self.settings.appetite) {
+            if ws.decoder.frames() >= limits::FRAMES_PER_TURN && *at < bytes.len() {
+                break true;
+            }
+            let message = match ws.decoder.next(bytes, at, &self.settings.appetite) {
                 Ok(Some(message)) => message,
-                Ok(None) => break,
-                Err(refusal) => return self.ws_refuse(id, refusal, turn),
+                Ok(None) => break false,
+                Err(refusal) => {
+                    self.ws_refuse(id, refusal, turn);
+                    return false;
+                }
             };
-            let control = match message {
+            match message {
                 Message::Text(_) | Message::Binary(_) => {
                     turn.stats.messages_in += 1;
                     ws.amid_ms = 0;
                     self.app.said(id, ws.face, message, turn);
-                    Control::Nothing
                 }
                 Message::Ping(payload) => {
-                    pongs += 1;
-                    answer_ping(&mut ws.pings, payload, pongs, &mut late_ping, id, turn)
+                    const RATE: Rate = Rate::new(limits::PINGS_PER_SECOND, limits::PINGS_BURST);
+                    if ws.pings.take(RATE, turn.now.micros).is_err() {
+                        self.ws_refuse(id, Refusal::policy("too many pings"), turn);
+                        return false;
+                    }
+                    frame::write(turn.out.lane(id), Kind::Pong, payload);
                 }
-                Message::Pong(_) => Control::Nothing,
-                Message::Close(code, _) => Control::Close(code),
-            };
-            match control {
-                Control::Nothing => {}
-                Control::Refuse(refusal) => return self.ws_refuse(id, refusal, turn),
-                Control::Close(code) => return self.ws_closed(id, code, turn),
+                Message::Pong(_) => {}
+                Message::Close(code, _) => {
+                    self.ws_closed(id, code, turn);
+                    return false;
+                }
             }
             if !turn.out.effects.is_empty() {
                 self.perform_effects(turn);
             }
-        }
-        if let Some((payload, len)) = late_ping {
-            frame::write(turn.out.lane(id), Kind::Pong, &payload[..len]);
-        }
+        };
         self.ws_heard(id, turn);
+        is_left
     }
 
     /// What follows from having heard the peer: it lives; it may have begun a message; it may have to wait.
@@ -188,8 +216,13 @@ impl<A: Application> Connections<A> {
         let Some(conn) = self.conn(id) else {
             return;
         };
-        let Phase::Ws(ws) = &mut conn.phase else {
-            return;
+        let ws = match &mut conn.phase {
+            Phase::Ws(ws) => ws,
+            Phase::Http(http) => {
+                http.ending = true;
+                return;
+            }
+            Phase::Vacant | Phase::Closing(_) => return,
         };
         ws.ending = true;
         if conn.paused.has(Paused::FEED) || conn.paused.has(Paused::BACKLOG) {
@@ -212,27 +245,4 @@ impl<A: Application> Connections<A> {
             }
         }
     }
-}
-
-/// Answers a ping at once while there are few, and only the newest when there are many.
-fn answer_ping(
-    budget: &mut Bucket,
-    payload: &[u8],
-    pongs: u32,
-    late: &mut Option<([u8; 125], usize)>,
-    id: ConnId,
-    turn: &mut Turn<'_>,
-) -> Control {
-    const RATE: Rate = Rate::new(limits::PINGS_PER_SECOND, limits::PINGS_BURST);
-    if budget.take(RATE, turn.now.micros).is_err() {
-        return Control::Refuse(Refusal::policy("too many pings"));
-    }
-    if pongs <= limits::PONGS_PER_READ {
-        frame::write(turn.out.lane(id), Kind::Pong, payload);
-    } else {
-        let mut copy = [0; 125];
-        copy[..payload.len()].copy_from_slice(payload);
-        *late = Some((copy, payload.len()));
-    }
-    Control::Nothing
 }

@@ -126,10 +126,11 @@ impl<A: Application, S: Stream> Driver<A, S> {
         self.socket(id).is_some_and(|socket| socket.listed)
     }
 
-    /// A turn begins.
-    pub fn begin(&mut self) {
+    /// A turn begins: whoever had to wait for another one goes on.
+    pub fn begin(&mut self, now: Now) {
         // Counted before this turn adds to it: nobody gets a second read in a turn.
         self.owed = self.ready.len().min(limits::EVENTS_PER_TURN);
+        self.conns.begun(turn!(self, now));
     }
 
     /// An event says this of a socket.

@@ -171,7 +171,7 @@ impl<A: Application> Reactor<A> {
     }
 
     fn turn(&mut self, events: &Events, now: Now) {
-        self.driver.begin();
+        self.driver.begin(now);
         for event in events {
             self.dispatch(event, now);
         }

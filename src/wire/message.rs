@@ -94,7 +94,13 @@ impl Decoder {
             .is_some_and(|partial| partial.message.is_some() && partial.spent != Spent::Message)
     }
 
-    /// How many frames have begun since this was asked last.
+    /// How many frames have begun since they were taken last.
+    #[inline]
+    pub const fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// Takes the count of the frames that have begun.
     #[inline]
     pub fn take_frames(&mut self) -> u32 {
         std::mem::take(&mut self.frames)

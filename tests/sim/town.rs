@@ -93,6 +93,7 @@ impl Town {
     pub fn settle(&mut self) {
         for _ in 0..1_000 {
             self.turn(|server, turn| {
+                server.begun(turn);
                 server.elapsed(turn);
                 server.perform(turn);
             });

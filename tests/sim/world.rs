@@ -316,7 +316,7 @@ impl World {
             }
         }
         let now = self.now;
-        self.driver.begin();
+        self.driver.begin(now);
         for (id, readiness) in events {
             self.driver.notify(id, readiness, now);
         }

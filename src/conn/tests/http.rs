@@ -55,11 +55,6 @@ fn requests(count: usize, size: usize) -> Vec<u8> {
 }
 
 impl World {
-    /// A turn in which nothing happens.
-    fn idle_turn(&mut self) {
-        self.turn(|server, turn| server.elapsed(turn));
-    }
-
     /// Idle turns until nobody rests; how many requests each of them answered.
     fn rest(&mut self, connections: u32) -> Vec<u64> {
         let mut answered = Vec::new();
@@ -127,4 +122,16 @@ fn however_many_ask_a_turn_answers_so_many() {
         assert!(most <= bound, "{most} answers of {size} bytes in a turn");
         assert_eq!(world.stats.requests, 20 * u64::from(CROWD));
     }
+}
+
+#[test]
+fn whoever_has_gone_before_the_handshake_is_served_is_not_waited_for_after_it() {
+    let mut world = World::new(Settings::default());
+    world.accept(0, Ipv4Addr::LOCALHOST.into());
+    let frames = masked(0x81, &[b'x'; 120]).repeat(600);
+    world.receive(0, &[requests(20, 1), UPGRADE.to_vec(), frames].concat());
+    world.turn(|server, turn| server.ending(id(0), turn));
+    world.pass(1);
+    assert_eq!(world.server.app.heard, 600);
+    assert!(!world.server.is_paused(id(0)));
 }
