@@ -128,11 +128,15 @@ fn a_warm_relay_allocates_nothing() {
         world.say(id, &frame(r#"{"type":"findMatch"}"#));
     }
     let message = frame(r#"{"type":"sendMessage","text":"hello \u00e9 there","cid":"1"}"#);
-    let typing = frame(r#"{"type":"sendMessage","text":"hello there"}"#);
+    let plain = frame(r#"{"type":"sendMessage","text":"hello there"}"#);
+    let typing = frame(r#"{"type":"typing"}"#);
+    let nonsense = frame("nonsense");
     let exchange = |world: &mut World| {
         world.say(one, &message);
         world.say(other, &message);
-        world.say(one, &typing);
+        world.say(one, &plain);
+        world.say(other, &nonsense);
+        assert!(world.written > 0);
     };
     (0..100).for_each(|_| exchange(&mut world));
     let relayed = world.stats.messages_relayed;
@@ -140,6 +144,15 @@ fn a_warm_relay_allocates_nothing() {
     (0..1_000).for_each(|_| exchange(&mut world));
     assert_eq!(CALLS.get() - before, 0);
     assert_eq!(world.stats.messages_relayed - relayed, 3_000);
+    for _ in 0..20 {
+        // Only one in a second is passed on; whatever else the time brings is not counted here.
+        world.now.micros += 1_000_000;
+        world.turn(|_, _| ());
+        let before = CALLS.get();
+        world.say(one, &typing);
+        assert_eq!(CALLS.get() - before, 0);
+        assert!(world.written > 0);
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What the service says, in either format, appended to the listener's output lane.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::client::Format;
@@ -9,6 +10,7 @@ use super::command::Fault;
 use super::plain;
 use crate::kernel::lobby::Mode;
 use crate::wire::frame::{self, Kind};
+use crate::wire::json;
 
 /// How a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +59,6 @@ fn line(lane: &mut Vec<u8>, line: &str) {
     rename_all_fields = "camelCase"
 )]
 enum Event<'a> {
-    Typing {
-        pair_id: Uuid,
-        active: bool,
-    },
     Stats {
         online: usize,
         searching: usize,
@@ -74,16 +72,6 @@ enum Event<'a> {
     },
     RoomCreated {
         room_id: Uuid,
-    },
-    Error {
-        code: &'a str,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_ms: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cid: Option<&'a RawValue>,
     },
 }
 
@@ -227,8 +215,20 @@ pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
 }
 
 /// Your partner types, or does not any more.
-pub(super) fn typing(lane: &mut Vec<u8>, pair_id: Uuid, active: bool) {
-    event(lane, &Event::Typing { pair_id, active });
+pub(super) fn typing(lane: &mut Vec<u8>, pair: Uuid, active: bool) {
+    let mut text = [0; 36];
+    write(
+        lane,
+        &[
+            br#"{"type":"typing","pairId":""#,
+            pair.hyphenated().encode_lower(&mut text).as_bytes(),
+            if active {
+                br#"","active":true}"#
+            } else {
+                br#"","active":false}"#
+            },
+        ],
+    );
 }
 
 /// Your partner's browser says this to yours; `body` is any JSON value, passed on as it stood.
@@ -273,16 +273,50 @@ pub(super) fn error(format: Format, lane: &mut Vec<u8>, fault: &Fault<'_>) {
     if format == Format::Text {
         return line(lane, &format!("{}{}", plain::ERROR_PREFIX, fault.message));
     }
-    event(
+    // Few of our own sentences have anything in them to escape.
+    let message = match fault.message.contains(['"', '\\']) {
+        true => Cow::Owned(json::quoted(&fault.message)),
+        false => Cow::Borrowed(&*fault.message),
+    };
+    let quote: &[u8] = if matches!(message, Cow::Owned(_)) {
+        b""
+    } else {
+        b"\""
+    };
+    let before = |name: &'static [u8], is_there| if is_there { name } else { b"" };
+    let mut digits = [0; 20];
+    write(
         lane,
-        &Event::Error {
-            code: fault.code,
-            message: &fault.message,
-            field: fault.field,
-            retry_ms: fault.retry_ms,
-            cid: fault.cid.and_then(|cid| serde_json::from_str(cid).ok()),
-        },
+        &[
+            br#"{"type":"error","code":""#,
+            fault.code.as_bytes(),
+            br#"","message":"#,
+            quote,
+            message.as_bytes(),
+            quote,
+            before(br#","field":""#, fault.field.is_some()),
+            fault.field.unwrap_or_default().as_bytes(),
+            before(b"\"", fault.field.is_some()),
+            before(br#","retryMs":"#, fault.retry_ms.is_some()),
+            fault.retry_ms.map_or(&[], |ms| decimal(ms, &mut digits)),
+            before(br#","cid":"#, fault.cid.is_some()),
+            fault.cid.unwrap_or_default().as_bytes(),
+            b"}",
+        ],
     );
+}
+
+/// The digits of `number`.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return &digits[start..];
+        }
+    }
 }
 
 /// The server is going away; come back after so many milliseconds.
@@ -296,4 +330,36 @@ pub(super) fn draining(format: Format, lane: &mut Vec<u8>, retry_ms: u64) {
 /// There is a private room for you and your partner.
 pub(super) fn room_created(lane: &mut Vec<u8>, room_id: Uuid) {
     event(lane, &Event::RoomCreated { room_id });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_json_with_what_belongs_to_it() {
+        let said = |fault: Fault<'_>| {
+            let mut lane = Vec::new();
+            error(Format::Json, &mut lane, &fault);
+            let start = lane
+                .iter()
+                .position(|byte| *byte == b'{')
+                .expect("an object");
+            serde_json::from_slice::<serde_json::Value>(&lane[start..]).expect("JSON")
+        };
+        assert_eq!(
+            said(Fault::new("bad_state", "There is nobody.")),
+            serde_json::json!({ "type": "error", "code": "bad_state", "message": "There is nobody." })
+        );
+        let quoted =
+            said(Fault::bad_field("mode", "The mode is \"text\".").about(Some(r#""\u0041""#)));
+        assert_eq!(quoted["message"], "The mode is \"text\".");
+        assert_eq!(
+            (&quoted["field"], &quoted["cid"]),
+            (&"mode".into(), &"A".into())
+        );
+        for ms in [0, 9, 10, u64::MAX / 1_000] {
+            assert_eq!(said(Fault::too_fast(ms * 1_000))["retryMs"], ms);
+        }
+    }
 }
