@@ -34,6 +34,7 @@ impl World {
         settings.rooms.message_rate = plenty;
         let connections = conn::Settings {
             frame_rate: plenty,
+            byte_rate: Rate::new(100_000_000.0, 1_000_000),
             ..conn::Settings::default()
         };
         Self {

@@ -73,7 +73,7 @@ pub const FRAMES_PER_TURN: u32 = 16;
 pub const FRAGMENTS_MAX: u32 = 32;
 /// Time from a message's first byte to its last, in milliseconds.
 pub const MESSAGE_MS: u64 = 10_000;
-/// How long a connection may be over its frame budget before it is closed, in milliseconds. While reading rests, nobody
+/// How long a connection may be over its budget of frames or bytes before it is closed, in milliseconds. While reading rests, nobody
 /// can tell whether the peer still lives.
 pub const FLOOD_MS: u64 = 30_000;
 /// Ping interval of a silent connection, in milliseconds.

@@ -24,6 +24,8 @@ const UNLIMITED: &[&str] = &[
     "0",
     "--frame-rate",
     "0",
+    "--byte-rate",
+    "0",
 ];
 
 /// Sets its flag when it goes.
@@ -524,6 +526,8 @@ fn no_message_costs_more_than_its_length_explains() {
         "--skip-rate",
         "0",
         "--frame-rate",
+        "0",
+        "--byte-rate",
         "0",
     ]);
     let mut client = server.client();

@@ -955,7 +955,14 @@ fn text_arrives_as_it_was_meant() {
 
 #[test]
 fn a_thousand_messages_arrive_once_and_in_order() {
-    let server = Server::start(&["--message-rate", "0", "--frame-rate", "0"]);
+    let server = Server::start(&[
+        "--message-rate",
+        "0",
+        "--frame-rate",
+        "0",
+        "--byte-rate",
+        "0",
+    ]);
     let (mut one, mut other) = server.pair();
     for number in 0..1_000 {
         one.say(
@@ -975,7 +982,14 @@ fn a_thousand_messages_arrive_once_and_in_order() {
 
 #[test]
 fn messages_over_the_limit_are_refused_and_none_is_lost_silently() {
-    let server = Server::start(&["--message-rate", "5", "--frame-rate", "0"]);
+    let server = Server::start(&[
+        "--message-rate",
+        "5",
+        "--frame-rate",
+        "0",
+        "--byte-rate",
+        "0",
+    ]);
     let (mut one, mut other) = server.pair();
     let start = Instant::now();
     for number in 0..60 {
@@ -1050,6 +1064,8 @@ fn a_rate_of_zero_is_no_limit() {
         "--message-rate",
         "0",
         "--frame-rate",
+        "0",
+        "--byte-rate",
         "0",
     ]);
     let (mut one, mut other) = server.pair();

@@ -23,7 +23,14 @@ fn calls(server: &Server) -> (f64, f64, f64) {
 #[test]
 fn a_relayed_message_is_one_read_and_one_write() {
     let server = Launch {
-        flags: &["--message-rate", "0", "--frame-rate", "0"],
+        flags: &[
+            "--message-rate",
+            "0",
+            "--frame-rate",
+            "0",
+            "--byte-rate",
+            "0",
+        ],
         ..Launch::default()
     }
     .start();
@@ -52,7 +59,14 @@ fn a_relayed_message_is_one_read_and_one_write() {
 #[test]
 fn a_burst_is_written_at_once() {
     let server = Launch {
-        flags: &["--message-rate", "0", "--frame-rate", "0"],
+        flags: &[
+            "--message-rate",
+            "0",
+            "--frame-rate",
+            "0",
+            "--byte-rate",
+            "0",
+        ],
         ..Launch::default()
     }
     .start();

@@ -184,7 +184,7 @@ fn a_long_call_gets_further_keys_but_not_without_end() {
 
 #[test]
 fn a_trickle_of_candidates_is_not_too_fast_and_a_flood_is() {
-    let server = Server::start(&["--frame-rate", "0"]);
+    let server = Server::start(&["--frame-rate", "0", "--byte-rate", "0"]);
     let ([mut one, mut other], _) = callers(&server);
     one.say(json!({ "type": "offer", "sdp": "x" }));
     for _ in 0..99 {

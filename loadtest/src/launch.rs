@@ -39,7 +39,14 @@ pub(crate) const UNLIMITED: [&str; 12] = [
 ];
 
 /// The limits of what one client may send.
-pub(crate) const UNGUARDED: [&str; 4] = ["--message-rate", "0", "--frame-rate", "0"];
+pub(crate) const UNGUARDED: [&str; 6] = [
+    "--message-rate",
+    "0",
+    "--frame-rate",
+    "0",
+    "--byte-rate",
+    "0",
+];
 
 /// What makes many accounts from one address possible, and lets that address speak for others.
 const HOSPITABLE: [&str; 4] = ["--register-rate", "0", "--trusted-proxies", "127.0.0.1"];

@@ -173,6 +173,16 @@ pub const KEYS: &[Key] = &[
         frame.burst
     ),
     number!(
+        "byte_rate",
+        "Bytes a second of one connection, beyond which it is read from more slowly; 0 is any number [default: 65536]",
+        byte.per_second
+    ),
+    number!(
+        "byte_burst",
+        "Bytes of one connection at once [default: 262144]",
+        byte.burst
+    ),
+    number!(
         "register_rate",
         "New accounts a second of one address; 0 is any number [default: 1]",
         register.per_second

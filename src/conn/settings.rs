@@ -17,6 +17,8 @@ pub struct Settings {
     pub connect_rate: Rate,
     /// Frames of one WebSocket; beyond it reading pauses.
     pub frame_rate: Rate,
+    /// Bytes of one WebSocket; the same.
+    pub byte_rate: Rate,
     /// What messages are taken.
     pub appetite: Appetite,
     /// Body bytes of one request.
@@ -38,6 +40,7 @@ impl Default for Settings {
             connections_per_ip: 0,
             connect_rate: Rate::UNLIMITED,
             frame_rate: Rate::UNLIMITED,
+            byte_rate: Rate::UNLIMITED,
             appetite: Appetite::default(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             queue_bytes_max: limits::QUEUE_MAX_BYTES,

@@ -27,7 +27,7 @@ impl Paused {
     pub(super) const FEED: u8 = 1;
     /// The peer's own output is over its high-water mark.
     pub(super) const BACKLOG: u8 = 2;
-    /// The peer has spent its frame budget.
+    /// The peer has spent its budget of frames or bytes.
     pub(super) const RATE: u8 = 4;
     /// The program owes it an answer.
     pub(super) const ANSWER: u8 = 8;

@@ -82,7 +82,6 @@ impl<A: Application> Connections<A> {
     fn ws_expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let now_us = turn.now.micros;
         let queued = turn.out.queued(id);
-        let frame_rate = self.settings.frame_rate;
         let Some(conn) = self.conns.get_mut(id.index()) else {
             return;
         };
@@ -97,7 +96,7 @@ impl<A: Application> Connections<A> {
             ws.pinged_ms = 0;
         }
         if conn.paused.has(Paused::RATE) {
-            match ws.frames.debt(frame_rate, now_us) {
+            match ws.debt(&self.settings, now_us) {
                 0 => self.unpause(id, Paused::RATE, turn),
                 debt_us => {
                     let due = now_us.saturating_add(debt_us);

@@ -1,5 +1,6 @@
 //! The WebSocket phase: messages to the application, control frames answered here.
 
+use super::Settings;
 use super::application::{Application, Turn};
 use super::share::Carry;
 use super::table::{Connections, Paused, Phase, millis};
@@ -15,7 +16,8 @@ use crate::wire::message::{Decoder, Message};
 #[derive(Debug)]
 pub(super) struct Ws<F> {
     pub(super) decoder: Decoder,
-    pub(super) frames: Bucket,
+    frames: Bucket,
+    bytes: Bucket,
     pings: Bucket,
     /// When the peer was last heard, in milliseconds.
     pub(super) heard_ms: u32,
@@ -23,7 +25,7 @@ pub(super) struct Ws<F> {
     pub(super) pinged_ms: u32,
     /// When the message began that is still arriving, in milliseconds; 0 if none is.
     pub(super) amid_ms: u32,
-    /// Since when it has been over its frame budget in every read, in milliseconds; 0 if it is not.
+    /// Since when it has been over a budget whenever it was heard, in milliseconds; 0 if it is not.
     over_ms: u32,
     pub(super) face: F,
     /// Whether it is in a conversation, and pinged more often.
@@ -37,6 +39,7 @@ impl<F> Ws<F> {
         Self {
             decoder: Decoder::default(),
             frames: Bucket::default(),
+            bytes: Bucket::default(),
             pings: Bucket::default(),
             heard_ms: millis(now.micros),
             pinged_ms: 0,
@@ -46,6 +49,12 @@ impl<F> Ws<F> {
             brisk: false,
             ending,
         }
+    }
+
+    /// In how many microseconds what it sent is within its budgets.
+    pub(super) fn debt(&self, settings: &Settings, now_us: u64) -> u64 {
+        let frames = self.frames.debt(settings.frame_rate, now_us);
+        frames.max(self.bytes.debt(settings.byte_rate, now_us))
     }
 
     /// Forgives silence: it cannot be heard, nor finish what it says, while we do not listen.
@@ -101,6 +110,7 @@ impl<A: Application> Connections<A> {
         at: &mut usize,
         turn: &mut Turn<'_>,
     ) -> bool {
+        let start = *at;
         let is_left = loop {
             // Looked up afresh each time: what the application did may have ended the connection.
             let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
@@ -144,15 +154,16 @@ impl<A: Application> Connections<A> {
                 self.perform_effects(turn);
             }
         };
-        self.ws_heard(id, turn);
+        self.ws_heard(id, *at - start, turn);
         is_left
     }
 
-    /// What follows from having heard the peer: it lives; it may have begun a message; it may have to wait.
+    /// What follows from having heard so many bytes of the peer: it lives; it may have begun a message; it may have
+    /// to wait.
     #[inline]
-    fn ws_heard(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+    fn ws_heard(&mut self, id: ConnId, bytes: usize, turn: &mut Turn<'_>) {
         let high = turn.out.is_high(id);
-        let frame_rate = self.settings.frame_rate;
+        let (frame_rate, byte_rate) = (self.settings.frame_rate, self.settings.byte_rate);
         let Some(conn) = self.conns.get_mut(id.index()) else {
             return;
         };
@@ -163,7 +174,9 @@ impl<A: Application> Connections<A> {
         ws.heard_ms = now_ms;
         ws.pinged_ms = 0;
         let frames = ws.decoder.take_frames();
-        let debt_us = ws.frames.charge(frame_rate, frames, turn.now.micros);
+        let now_us = turn.now.micros;
+        let debt_us = ws.frames.charge(frame_rate, frames, now_us);
+        let debt_us = debt_us.max(ws.bytes.charge(byte_rate, bytes as u32, now_us));
         if frames > 0 && !ws.decoder.is_in_fragments() {
             // Whatever is unfinished now began in this read.
             ws.amid_ms = 0;
@@ -192,7 +205,7 @@ impl<A: Application> Connections<A> {
             }
             if u64::from(now_ms.wrapping_sub(ws.over_ms)) >= limits::FLOOD_MS {
                 let cause = CloseCause::Policy;
-                return self.hang_up(id, 4029, "too many frames for too long", cause, turn);
+                return self.hang_up(id, 4029, "too much for too long", cause, turn);
             }
             conn.paused.set(Paused::RATE);
             self.wheel

@@ -7,24 +7,28 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use foldhash::fast::FixedState;
 
 use super::bucket::{Bucket, Rate};
 use crate::limits;
 
-/// What one subscriber is known by: an IPv4 address or an IPv6 /64 network.
+/// What one subscriber is known by: an IPv4 address or an IPv6 /64 network. A word that is never 0, so that there is
+/// room in it for nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Subscriber(u64);
+pub struct Subscriber(NonZeroU64);
 
 impl Subscriber {
     /// The subscriber behind `address`; an IPv4 address that is written as IPv6 is the same one.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            // A /64 never begins with 16 one bits followed by this: ffff::/16 is not assigned (RFC 4291).
-            IpAddr::V4(v4) => Self(0xffff_ffff_0000_0000 | u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
-        }
+        let bits = match address.to_canonical() {
+            // No /64 begins like this: ff00::/8 is multicast (RFC 4291).
+            IpAddr::V4(v4) => 0xffff_fffe_0000_0000 | u64::from(v4.to_bits()),
+            IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+        };
+        // Not even the one of all ones is anybody's.
+        Self(NonZeroU64::new(!bits).unwrap_or(NonZeroU64::MIN))
     }
 }
 

@@ -1,48 +1,48 @@
 //! Budgets: the generic cell rate algorithm (ITU-T I.371) in one word per budget.
 
-const DAY_US: u64 = 86_400_000_000;
+const DAY_NS: u64 = 86_400_000_000_000;
 
 /// How fast something may happen: a steady rate and how much may come at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Microseconds that one unit costs; 0 means there is no limit.
-    interval_us: u64,
-    /// How far ahead of the clock the budget may be spent, in microseconds.
-    tolerance_us: u64,
+    /// Nanoseconds that one unit costs; 0 means there is no limit.
+    interval_ns: u64,
+    /// How far ahead of the clock the budget may be spent, in nanoseconds.
+    tolerance_ns: u64,
 }
 
 impl Rate {
     /// No limit.
     pub const UNLIMITED: Self = Self {
-        interval_us: 0,
-        tolerance_us: 0,
+        interval_ns: 0,
+        tolerance_ns: 0,
     };
 
-    /// `per_second` units a second in the long run (at least one a day, at most a million), `burst` units at
+    /// `per_second` units a second in the long run (at least one a day, at most a thousand million), `burst` units at
     /// once. A rate of 0 is no limit.
     pub const fn new(per_second: f64, burst: u32) -> Self {
         if per_second <= 0.0 {
             return Self::UNLIMITED;
         }
         // `as` saturates, and the bounds keep sums of a few intervals far from overflowing.
-        let interval_us = match (1e6 / per_second) as u64 {
+        let interval_ns = match (1e9 / per_second) as u64 {
             0 => 1,
-            DAY_US.. => DAY_US,
-            interval_us => interval_us,
+            DAY_NS.. => DAY_NS,
+            interval_ns => interval_ns,
         };
         Self {
-            interval_us,
-            tolerance_us: interval_us.saturating_mul((burst as u64).saturating_sub(1)),
+            interval_ns,
+            tolerance_ns: interval_ns.saturating_mul((burst as u64).saturating_sub(1)),
         }
     }
 
     /// Whether this rate never refuses.
     pub const fn is_unlimited(self) -> bool {
-        self.interval_us == 0
+        self.interval_ns == 0
     }
 }
 
-/// What is left of a budget: the theoretical arrival time of the next unit, in microseconds.
+/// What is left of a budget: the theoretical arrival time of the next unit, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket(u64);
 
@@ -52,12 +52,13 @@ impl Bucket {
         if rate.is_unlimited() {
             return Ok(());
         }
-        let due = self.0.max(now_us);
-        let ahead = due - now_us;
-        if ahead > rate.tolerance_us {
-            return Err(ahead - rate.tolerance_us);
+        let now_ns = nanos(now_us);
+        let due = self.0.max(now_ns);
+        let ahead = due - now_ns;
+        if ahead > rate.tolerance_ns {
+            return Err((ahead - rate.tolerance_ns).div_ceil(1_000));
         }
-        self.0 = due.saturating_add(rate.interval_us);
+        self.0 = due.saturating_add(rate.interval_ns);
         Ok(())
     }
 
@@ -68,22 +69,27 @@ impl Bucket {
         if rate.is_unlimited() || units == 0 {
             return 0;
         }
-        let cost_us = rate.interval_us.saturating_mul(u64::from(units));
-        let due = self.0.max(now_us).saturating_add(cost_us);
-        self.0 = due;
+        let cost_ns = rate.interval_ns.saturating_mul(u64::from(units));
+        self.0 = self.0.max(nanos(now_us)).saturating_add(cost_ns);
         self.debt(rate, now_us)
     }
 
     /// In how many microseconds everything that was charged is within the burst: 0 when it is.
+    #[inline]
     pub const fn debt(self, rate: Rate, now_us: u64) -> u64 {
-        let burst_us = rate.tolerance_us.saturating_add(rate.interval_us);
-        self.0.saturating_sub(now_us).saturating_sub(burst_us)
+        let burst_ns = rate.tolerance_ns.saturating_add(rate.interval_ns);
+        let ahead_ns = self.0.saturating_sub(nanos(now_us));
+        ahead_ns.saturating_sub(burst_ns).div_ceil(1_000)
     }
 
     /// Whether nothing of the budget is in use, so that forgetting it changes nothing.
     pub const fn is_full(self, now_us: u64) -> bool {
-        self.0 <= now_us
+        self.0 <= nanos(now_us)
     }
+}
+
+const fn nanos(micros: u64) -> u64 {
+    micros.saturating_mul(1_000)
 }
 
 #[cfg(test)]
@@ -129,6 +135,15 @@ mod tests {
         let taken = (0..6).filter(|_| bucket.take(rate, 1).is_ok()).count();
         assert_eq!(taken, 2);
         assert!(!Rate::new(1e300, 1).is_unlimited());
+    }
+
+    #[test]
+    fn rates_of_bytes_are_exact() {
+        let rate = Rate::new(48_000_000.0, 1);
+        let mut bucket = Bucket::default();
+        bucket.charge(rate, 48_000_000, 0);
+        let debt_us = bucket.debt(rate, 0);
+        assert!((950_000..=1_000_000).contains(&debt_us), "{debt_us}");
     }
 
     #[test]

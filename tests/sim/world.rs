@@ -81,6 +81,11 @@ impl World {
                 3 => Rate::new(20.0, 30),
                 _ => Rate::new(100.0, 200),
             },
+            byte_rate: match seed % 3 {
+                0 => Rate::UNLIMITED,
+                1 => Rate::new(10_000.0, 20_000),
+                _ => Rate::new(65_536.0, 262_144),
+            },
             drain_ms: DRAIN_MS,
             seed,
             ..conn::Settings::default()
