@@ -254,6 +254,8 @@ pub const BUDGET_MS: u64 = 60_000;
 
 /// Addresses whose use is remembered.
 pub const ADDRESSES_MAX: usize = 100_000;
+/// What an IPv6 /48 may do, in what one address may.
+pub const NETWORK_SHARES: u32 = 8;
 /// Letters from other threads that may wait for the loop.
 pub const MAILBOX_LETTERS: usize = 1024;
 

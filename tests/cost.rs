@@ -352,3 +352,31 @@ fn no_turn_does_more_than_its_share_for_a_room_of_5000() {
     check("everybody leaves at once", &worst);
     assert_eq!(world.server.app.rooms.members(), 0);
 }
+
+#[test]
+fn metrics_are_made_once_for_all_who_ask_in_one_turn() {
+    let mut world = World::new();
+    let ids: Vec<ConnId> = (0..3).map(|index| ConnId::new(index, 1)).collect();
+    let ask = |world: &mut World, who: &[ConnId]| {
+        let mut answers = Vec::new();
+        world.turn(|server, turn| {
+            for id in who {
+                if !server.is_open(*id) {
+                    server.accepted(*id, Ipv4Addr::LOCALHOST.into(), turn);
+                }
+                let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+                server.received(*id, &mut request.to_vec(), turn);
+                answers.push(turn.out.pending(*id).to_vec());
+            }
+        });
+        answers
+    };
+    let answers = ask(&mut world, &ids[..2]);
+    assert_eq!(answers[0], answers[1]);
+    let later = ask(&mut world, &ids[2..]);
+    let counts = |answer: &[u8], count: usize| {
+        let line = format!("passerby_requests_total {count}\n");
+        String::from_utf8_lossy(answer).contains(&line)
+    };
+    assert!(counts(&answers[0], 1) && counts(&later[0], 3), "{later:?}");
+}

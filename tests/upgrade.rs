@@ -575,6 +575,31 @@ fn an_address_has_so_many_connections() {
 }
 
 #[test]
+fn an_address_asks_so_much_a_second() {
+    let server = Launch {
+        flags: &["--request-rate", "1", "--request-burst", "40"],
+        address_limits: true,
+        ..Launch::default()
+    }
+    .start();
+    let ask_from = |last: u8, count: usize| {
+        let mut raw = Raw::connect_from([127, 0, 0, last].into(), server.address());
+        raw.send("GET /metrics HTTP/1.1\r\nHost: test\r\n\r\n".repeat(count));
+        raw
+    };
+    let mut raw = ask_from(2, 60);
+    let statuses: Vec<u16> = (0..41).map(|_| raw.response().status).collect();
+    assert!(statuses[..40].iter().all(|status| *status == 200));
+    assert_eq!(statuses[40], 429);
+    raw.expect_end();
+    let refusal = ask_from(2, 1).response();
+    assert_eq!(refusal.status, 429);
+    assert!(refusal.field("retry-after").is_some());
+    // Others are not affected.
+    assert_eq!(ask_from(3, 1).response().status, 200);
+}
+
+#[test]
 fn an_address_opens_so_many_connections_a_second() {
     let flags = ["--connections-per-ip", "0", "--connect-rate", "1"];
     let server = Launch {

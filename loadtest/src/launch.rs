@@ -23,7 +23,7 @@ use crate::{probe, session::Setting};
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every limit that would stand in the way of so many clients on one machine.
-pub(crate) const UNLIMITED: [&str; 12] = [
+pub(crate) const UNLIMITED: [&str; 14] = [
     "--log",
     "error",
     "--skip-rate",
@@ -31,6 +31,8 @@ pub(crate) const UNLIMITED: [&str; 12] = [
     "--connections-per-ip",
     "0",
     "--connect-rate",
+    "0",
+    "--request-rate",
     "0",
     "--rematch-after-ms",
     "0",

@@ -70,6 +70,8 @@ pub struct App {
     sharings: BTreeMap<u64, Sharing>,
     /// The files of the page.
     pub page: web::Page,
+    /// What `/metrics` said last, and at which turn's time: it takes too long to be made for each who asks at once.
+    metrics: Option<(u64, Response)>,
     draining: bool,
 }
 
@@ -94,6 +96,7 @@ impl App {
             sharings: BTreeMap::new(),
             settings,
             page: web::Page::default(),
+            metrics: None,
             draining: false,
         }
     }
@@ -104,7 +107,7 @@ impl App {
             Endpoint::Manual(manual) => manual.response(),
             Endpoint::Health => ops::health(),
             Endpoint::Readiness => ops::readiness(self.draining, self.accounts.is_store_up()),
-            Endpoint::Metrics => ops::metrics(turn.stats, self.gauges(turn)),
+            Endpoint::Metrics => self.metrics(turn),
             // Sockets are opened, not responded to.
             Endpoint::Stranger
             | Endpoint::Rooms
@@ -113,6 +116,17 @@ impl App {
             | Endpoint::Notifications
             | Endpoint::Account(_) => Response::refusal(Status::BAD_REQUEST),
         }
+    }
+
+    /// What there is to count; the same for all who ask in one turn.
+    fn metrics(&mut self, turn: &Turn<'_>) -> Response {
+        let made = self.metrics.take();
+        let made = made.filter(|(when_us, _)| *when_us == turn.now.micros);
+        let (_, response) = self.metrics.insert(made.unwrap_or_else(|| {
+            let response = ops::metrics(turn.stats, self.gauges(turn));
+            (turn.now.micros, response)
+        }));
+        response.clone()
     }
 
     fn gauges(&self, turn: &Turn<'_>) -> ops::Gauges {

@@ -129,7 +129,7 @@ pub const KEYS: &[Key] = &[
     ),
     number!(
         "connections_per_ip",
-        "Connections of one address (IPv4) or network (IPv6 /64); 0 is any number [default: 50]",
+        "Connections of one address (IPv4) or network (IPv6 /64; a /48 has eight times this and what follows); 0 is any number [default: 50]",
         connections_per_ip
     ),
     number!(
@@ -141,6 +141,16 @@ pub const KEYS: &[Key] = &[
         "connect_burst",
         "New connections of one address at once [default: 30]",
         connect.burst
+    ),
+    number!(
+        "request_rate",
+        "HTTP requests a second of one address; 0 is any number [default: 100]",
+        request.per_second
+    ),
+    number!(
+        "request_burst",
+        "HTTP requests of one address at once [default: 200]",
+        request.burst
     ),
     number!(
         "message_rate",

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use log::LevelFilter;
 
+use crate::kernel::addresses::Allowance;
 use crate::kernel::bucket::Rate;
 use crate::kernel::secret::Secret;
 use crate::net::Bind;
@@ -48,6 +49,7 @@ pub struct Config {
     pub max_connections: usize,
     pub connections_per_ip: u32,
     pub connect: Pace,
+    pub request: Pace,
     pub message: Pace,
     pub skip: Pace,
     pub frame: Pace,
@@ -81,6 +83,7 @@ impl Default for Config {
             max_connections: 0,
             connections_per_ip: 50,
             connect: pace(10.0, 30),
+            request: pace(100.0, 200),
             message: pace(5.0, 20),
             skip: pace(2.0, 10),
             frame: pace(100.0, 200),
@@ -138,8 +141,11 @@ impl Config {
     pub fn connections(&self, connections_max: usize, seed: u64) -> conn::Settings {
         conn::Settings {
             connections_max,
-            connections_per_ip: self.connections_per_ip,
-            connect_rate: self.connect.rate(),
+            allowance: Allowance {
+                connections_max: self.connections_per_ip,
+                connect_rate: self.connect.rate(),
+                request_rate: self.request.rate(),
+            },
             frame_rate: self.frame.rate(),
             byte_rate: self.byte.rate(),
             trusted_proxies: self.trusted_proxies.clone(),

@@ -16,8 +16,17 @@ pub enum Admission {
     Granted,
     /// The server has as many connections as it can hold.
     Full,
-    /// The address has too many, or opens them too fast.
+    /// The address has too many, opens them too fast, or asks too much.
     Excess(Excess),
+}
+
+impl From<Result<(), Excess>> for Admission {
+    fn from(granted: Result<(), Excess>) -> Self {
+        match granted {
+            Ok(()) => Self::Granted,
+            Err(excess) => Self::Excess(excess),
+        }
+    }
 }
 
 impl Admission {
@@ -43,6 +52,12 @@ impl Admission {
                 retry_us / 1_000,
                 Refused::AddressRate,
             ),
+            Self::Excess(Excess::Requests { retry_us }) => (
+                Status::TOO_MANY_REQUESTS,
+                "too many requests from your address",
+                retry_us / 1_000,
+                Refused::RequestRate,
+            ),
         };
         let response = Response::error(status, message)
             .with_retry_after_ms(retry_ms)
@@ -61,11 +76,7 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            addresses: Addresses::new(
-                settings.connections_per_ip,
-                settings.connect_rate,
-                settings.seed,
-            ),
+            addresses: Addresses::new(settings.allowance, settings.seed),
             trusted_proxies: settings.trusted_proxies.clone(),
         }
     }
@@ -76,14 +87,16 @@ impl Door {
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
 
-    /// Counts a connection of `client`. Even one that is refused is counted until it leaves.
+    /// Counts a connection of `client`, and says for whom. Even one that is refused is counted until it leaves.
     pub(super) fn enter(&mut self, client: IpAddr, now_us: u64) -> (Subscriber, Admission) {
-        let subscriber = Subscriber::of(client);
-        let admission = match self.addresses.enter(subscriber, now_us) {
-            Ok(()) => Admission::Granted,
-            Err(excess) => Admission::Excess(excess),
-        };
-        (subscriber, admission)
+        let (counted, granted) = self.addresses.enter(Subscriber::of(client), now_us);
+        (counted, granted.into())
+    }
+
+    /// Counts a request of `client`.
+    pub(super) fn ask(&mut self, client: IpAddr, now_us: u64) -> Admission {
+        let granted = self.addresses.request(Subscriber::of(client), now_us);
+        granted.into()
     }
 
     /// Takes a connection back.

@@ -244,6 +244,9 @@ impl<A: Application> Connections<A> {
         http.deadline_us = turn.now.after_ms(limits::KEEP_ALIVE_MS);
         let (peer, mut admission, served) = (http.peer, http.admission, http.served);
         let client = self.door.client(peer, head);
+        if admission == Admission::Granted {
+            admission = self.door.ask(client, turn.now.micros);
+        }
         // A proxy's connections count for nobody; the sockets that it opens count for whom it speaks for.
         let mut subscriber = None;
         if self.door.trusts(peer) && head.lists("upgrade", "websocket") {

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use crate::kernel::addresses::Allowance;
 use crate::kernel::bucket::Rate;
 use crate::limits;
 use crate::wire::message::Appetite;
@@ -11,10 +12,8 @@ use crate::wire::message::Appetite;
 pub struct Settings {
     /// Connections above which newcomers are told that the server is full.
     pub connections_max: usize,
-    /// Connections of one address; 0 is any number.
-    pub connections_per_ip: u32,
-    /// New connections of one address.
-    pub connect_rate: Rate,
+    /// What one address may do.
+    pub allowance: Allowance,
     /// Frames of one WebSocket; beyond it reading pauses.
     pub frame_rate: Rate,
     /// Bytes of one WebSocket; the same.
@@ -37,8 +36,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             connections_max: usize::MAX,
-            connections_per_ip: 0,
-            connect_rate: Rate::UNLIMITED,
+            allowance: Allowance::UNLIMITED,
             frame_rate: Rate::UNLIMITED,
             byte_rate: Rate::UNLIMITED,
             appetite: Appetite::default(),

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{Application, Connections, Late, Reply, Request, Settings, Turn};
+use crate::kernel::addresses::Allowance;
 use crate::kernel::bucket::Rate;
 use crate::kernel::effect::{Effect, SocketOp};
 use crate::kernel::id::ConnId;
@@ -356,7 +357,10 @@ fn newcomers_to_a_full_server_are_told_so() {
 #[test]
 fn an_address_has_its_share_and_no_more() {
     let settings = Settings {
-        connections_per_ip: 1,
+        allowance: Allowance {
+            connections_max: 1,
+            ..Allowance::UNLIMITED
+        },
         ..Settings::default()
     };
     let mut world = World::new(settings);

@@ -36,6 +36,22 @@ impl Rate {
         }
     }
 
+    /// The rate of so many who have this one each, together.
+    pub const fn times(self, shares: u32) -> Self {
+        if self.is_unlimited() {
+            return self;
+        }
+        let burst_ns = self.tolerance_ns.saturating_add(self.interval_ns);
+        let interval_ns = match self.interval_ns / shares as u64 {
+            0 => 1,
+            interval_ns => interval_ns,
+        };
+        Self {
+            interval_ns,
+            tolerance_ns: burst_ns - interval_ns,
+        }
+    }
+
     /// Whether this rate never refuses.
     pub const fn is_unlimited(self) -> bool {
         self.interval_ns == 0

@@ -17,6 +17,7 @@ pub mod order;
 pub mod outbox;
 pub mod recent;
 pub mod record;
+pub mod roster;
 pub mod secret;
 pub mod stats;
 pub mod throttle;

@@ -80,6 +80,8 @@ labelled! {
         AddressConnections = "address_connections",
         /// Too many new connections from one address (429).
         AddressRate = "address_rate",
+        /// Too many requests from one address (429).
+        RequestRate = "request_rate",
         /// The server is full (503).
         Full = "full",
         /// The server is going away (503).

@@ -61,7 +61,11 @@ impl Launch<'_> {
             usual.push(("--listen", "127.0.0.1:0"));
         }
         if !self.address_limits {
-            usual.extend([("--connections-per-ip", "0"), ("--connect-rate", "0")]);
+            usual.extend([
+                ("--connections-per-ip", "0"),
+                ("--connect-rate", "0"),
+                ("--request-rate", "0"),
+            ]);
         }
         for (flag, value) in usual {
             if !self.flags.contains(&flag) {

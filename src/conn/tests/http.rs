@@ -135,3 +135,37 @@ fn whoever_has_gone_before_the_handshake_is_served_is_not_waited_for_after_it() 
     assert_eq!(world.server.app.heard, 600);
     assert!(!world.server.is_paused(id(0)));
 }
+
+#[test]
+fn an_address_asks_so_much_and_no_more() {
+    let settings = Settings {
+        allowance: Allowance {
+            request_rate: Rate::new(10.0, 5),
+            ..Allowance::UNLIMITED
+        },
+        ..Settings::default()
+    };
+    let mut world = World::new(settings);
+    for number in 0..2 {
+        world.accept(number, Ipv4Addr::LOCALHOST.into());
+        world.receive(number, &requests(3, 1));
+    }
+    let answers = world.write_all(1);
+    assert!(answers.starts_with(b"HTTP/1.1 200 "));
+    let refusal = String::from_utf8(answers).expect("text");
+    let refusal = refusal.split("HTTP/1.1 429 ").nth(1).expect("a refusal");
+    assert!(refusal.contains("\r\nRetry-After: 1\r\n"), "{refusal}");
+    assert!(
+        world.has(SocketOp::Finish(id(1))),
+        "what was sent behind it is not looked at"
+    );
+    assert_eq!(world.stats.refusals(Refused::RequestRate), 1);
+    // Time, or another address, brings more.
+    world.pass(1_000);
+    world.receive(0, &requests(1, 1));
+    world.accept(2, Ipv4Addr::new(127, 0, 0, 2).into());
+    world.receive(2, &requests(1, 1));
+    for number in [0, 2] {
+        assert!(world.write_all(number).starts_with(b"HTTP/1.1 200 "));
+    }
+}
