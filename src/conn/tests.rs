@@ -3,6 +3,7 @@
 mod budgets;
 mod http;
 mod late;
+mod memory;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -315,25 +316,23 @@ fn who_reads_slowly_is_not_blamed_for_a_ping_that_waits_in_line() {
 }
 
 #[test]
-fn all_stalled_output_together_has_a_bound() {
-    let settings = Settings {
-        queue_bytes_max: usize::MAX,
-        ..Settings::default()
-    };
-    let mut world = World::new(settings);
-    for number in 0..2 {
-        world.open(number);
-        let lane = world.out.lane(id(number));
-        lane.resize(limits::QUEUED_TOTAL_BYTES_MAX / 2 + 1, 0);
-        world.block(number);
+fn a_dead_peer_is_found_out_though_something_is_sent_to_it_in_every_turn() {
+    let mut world = World::new(Settings::default());
+    world.open(0);
+    let mut turns = 0;
+    while world.server.app.closed.is_empty() {
+        world.now.micros += 50_000;
+        // A partner speaks, the kernel takes it, and nobody answers.
+        world.turn(|server, turn| {
+            frame::write(turn.out.lane(id(0)), Kind::Text, b"hello?");
+            server.begun(turn);
+            server.elapsed(turn);
+        });
+        world.write_all(0);
+        turns += 1;
+        assert!(turns < 20 * 60, "nobody noticed in a minute");
     }
-    assert_eq!(world.server.app.closed, [CloseCause::TooSlow]);
-    // What is taken back counts no more.
-    world.turn(|server, turn| server.buried(id(1), turn));
-    world.open(2);
-    world.receive(2, &masked(0x81, b"x"));
-    world.block(2);
-    assert_eq!(world.server.app.closed, [CloseCause::TooSlow]);
+    assert_eq!(world.server.app.closed, [CloseCause::NoPong]);
 }
 
 #[test]
