@@ -1,4 +1,5 @@
-// Pictures of each screen at three sizes, to be looked at. They fail when a screen cannot be reached.
+// Pictures of each screen at several sizes, to be looked at; not part of the tests. `npm run pictures` takes them into
+// test-artifacts/pictures, and the one of the README into docs.
 
 import { mkdir, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -44,7 +45,7 @@ for (const colorScheme of ['light', 'dark']) {
       await one.locator('#log').evaluate((log) => Promise.all(document.getAnimations({ subtree: true }).filter((each) => each instanceof CSSTransition).map((each) => each.finished)));
       await take('3-chat');
       if (width === 1280 && colorScheme === 'light') {
-        const path = `${root}${process.env.PICTURE ? 'docs' : 'test-artifacts'}/chat.png`;
+        const path = `${root}docs/chat.png`;
         await one.screenshot({ path });
         expect((await stat(path)).size).toBeLessThan(150_000);
       }

@@ -2,6 +2,8 @@ import { defineConfig } from '@playwright/test';
 
 export default defineConfig({
   testDir: '.',
+  // Pictures are for people to look at: `npm run pictures`.
+  testIgnore: process.env.PICTURES ? [] : 'pictures.spec.js',
   outputDir: '../../test-artifacts/browser',
   fullyParallel: true,
   // Each worker has a server of its own, so nobody meets a stranger from another test.
