@@ -9,8 +9,10 @@ use passerby::conn::{self, Turn};
 use passerby::kernel::bucket::Rate;
 use passerby::kernel::id::ConnId;
 use passerby::kernel::outbox::Outbox;
+use passerby::kernel::secret::Secret;
 use passerby::kernel::stats::{Refused, Stats};
 use passerby::kernel::time::Now;
+use passerby::wire::token::Key;
 
 const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
@@ -36,8 +38,9 @@ impl World {
             frame_rate: plenty,
             ..conn::Settings::default()
         };
+        let key = Key::new(&Secret::new("x".repeat(32))).expect("long enough");
         Self {
-            server: Server::new(App::new(settings, [7; 32]), connections),
+            server: Server::new(App::new(settings, key, [7; 32]), connections),
             out: Outbox::default(),
             stats: Stats::default(),
             now: Now {

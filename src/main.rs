@@ -56,8 +56,7 @@ fn main() -> ExitCode {
 /// Opens the listeners, says so, and turns until told to stop.
 fn serve(config: &Config) -> Result<(), String> {
     secrets::make_directory(&config.data)?;
-    let mut settings = config.app();
-    settings.accounts.key = Some(secrets::token_key(config)?);
+    let key = secrets::token_key(config)?;
     let descriptors = rlimit::increase_nofile_limit(u64::MAX)
         .map_err(|error| format!("cannot raise the descriptor limit: {error}"))?;
     let connections_max = config.connections_max(descriptors as usize);
@@ -68,7 +67,7 @@ fn serve(config: &Config) -> Result<(), String> {
     getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
     let table_seed = getrandom::u64().map_err(|error| format!("no randomness: {error}"))?;
     #[cfg_attr(not(debug_assertions), allow(unused_mut))]
-    let mut app = App::new(settings, seed);
+    let mut app = App::new(config.app(), key, seed);
     // While the page is worked on, a reload shows an edit.
     #[cfg(debug_assertions)]
     {

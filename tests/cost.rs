@@ -10,11 +10,13 @@ use passerby::conn::{self, Turn};
 use passerby::kernel::bucket::Rate;
 use passerby::kernel::id::ConnId;
 use passerby::kernel::outbox::Outbox;
+use passerby::kernel::secret::Secret;
 use passerby::kernel::stats::Stats;
 use passerby::kernel::time::Now;
 use passerby::limits;
 use passerby::net::Reactor;
 use passerby::service::stranger::Stranger;
+use passerby::wire::token::Key;
 
 struct Counting;
 
@@ -56,8 +58,10 @@ impl World {
         settings.stranger.message_rate = Rate::UNLIMITED;
         settings.rooms.message_rate = Rate::UNLIMITED;
         settings.rooms.create_on_join = true;
+        let key = Key::new(&Secret::new("x".repeat(32))).expect("long enough");
+        let app = App::new(settings, key, [7; 32]);
         Self {
-            server: Server::new(App::new(settings, [7; 32]), conn::Settings::default()),
+            server: Server::new(app, conn::Settings::default()),
             out: Outbox::default(),
             stats: Stats::default(),
             now: Now {

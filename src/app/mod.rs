@@ -23,6 +23,7 @@ use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
 use crate::wire::origin::Allowed;
 use crate::wire::response::{Response, Status};
+use crate::wire::token::Key;
 use crate::wire::{query, upgrade};
 
 use api::Sharing;
@@ -77,8 +78,8 @@ pub struct App {
 pub type Server = conn::Connections<App>;
 
 impl App {
-    /// A program without people. Everything random follows from `seed`.
-    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+    /// A program without people, whose tokens are signed with `key`. Everything random follows from `seed`.
+    pub fn new(settings: Settings, key: Key, seed: [u8; 32]) -> Self {
         // Each service has a generator of its own: what one shows says nothing about what another hides.
         let mut random = StdRng::from_seed(seed);
         let mut fork = || {
@@ -89,7 +90,7 @@ impl App {
         Self {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
             rooms: Rooms::new(settings.rooms.clone(), fork()),
-            accounts: Accounts::new(settings.accounts.clone(), fork()),
+            accounts: Accounts::new(settings.accounts.clone(), key, fork()),
             pacts: BTreeMap::new(),
             sharings: BTreeMap::new(),
             settings,

@@ -9,12 +9,19 @@ use passerby::kernel::ask::{Ask, Outcome, Refusal, Ticket};
 use passerby::kernel::effect::SocketOp;
 use passerby::kernel::id::ConnId;
 use passerby::kernel::outbox::Outbox;
+use passerby::kernel::secret::Secret;
 use passerby::kernel::stats::{CloseCause, Stats};
 use passerby::kernel::time::Now;
+use passerby::wire::token::Key;
 use serde_json::{Value, json};
 
 use crate::person::frame;
 use crate::store::{self, Store};
+
+/// What tokens are signed with.
+pub fn key() -> Key {
+    Key::new(&Secret::new("x".repeat(32))).expect("long enough")
+}
 
 /// How the store behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +69,7 @@ impl Town {
 
     /// A server that finds this store when it starts.
     pub fn with(store: Store, unix_ms: u64) -> Self {
-        let app = App::new(Settings::default(), [7; 32]);
+        let app = App::new(Settings::default(), key(), [7; 32]);
         let mut town = Self {
             server: Server::new(app, conn::Settings::default()),
             out: Outbox::default(),

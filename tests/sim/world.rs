@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::guest::{Guest, ROOMS, command};
 use crate::person::{Person, State, frame};
+use crate::town::key;
 
 /// Most worlds are small, so that people meet often.
 const PEOPLE_MAX: [usize; 4] = [2, 3, 5, 10];
@@ -82,7 +83,7 @@ impl World {
             ..conn::Settings::default()
         };
         Self {
-            server: Server::new(App::new(settings, bytes), connections),
+            server: Server::new(App::new(settings, key(), bytes), connections),
             out: Outbox::default(),
             stats: Stats::default(),
             now: Now {

@@ -63,9 +63,8 @@ impl Accounts {
                 }
             }
         };
-        let key = self.key.as_ref();
-        let claims = key.and_then(|key| token::verify(key, token, now.unix_ms).ok());
-        let claims = claims.ok_or_else(|| unauthorized("invalid or expired token"))?;
+        let claims = token::verify(&self.key, token, now.unix_ms)
+            .map_err(|_| unauthorized("invalid or expired token"))?;
         Ok(Some(Proof {
             user: claims.sub,
             until_ms: claims.exp.saturating_mul(1_000),

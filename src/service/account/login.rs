@@ -3,8 +3,6 @@
 //! Every try is charged before anything is looked up, and refunded when it ends well or could not be made. Whoever has no account
 //! takes the same way as whoever has another password, so that neither the answer nor its time tells them apart.
 
-use uuid::Uuid;
-
 use super::pending::Errand;
 use super::{Accounts, failure, json, strange};
 use crate::conn::{Request, Turn};
@@ -139,8 +137,7 @@ impl Accounts {
         let response = match outcome {
             Ok(Answer::Done) => {
                 turn.stats.registrations += 1;
-                let token = self.token(new.user.id, turn);
-                json::signed_in(Status::CREATED, &token, &new.user)
+                self.sign_in(Status::CREATED, &new.user, turn)
             }
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),
@@ -234,8 +231,7 @@ impl Accounts {
             Some(user) if is_right => {
                 turn.stats.logins += 1;
                 self.refund(&attempt);
-                let token = self.token(user.id, turn);
-                json::signed_in(Status::OK, &token, user)
+                self.sign_in(Status::OK, user, turn)
             }
             _ => {
                 turn.stats.logins_failed += 1;
@@ -265,10 +261,11 @@ impl Accounts {
             .refund(attempt.key.as_str(), by_account);
     }
 
-    fn token(&self, user: Uuid, turn: &Turn<'_>) -> String {
-        let key = self.key.as_ref();
-        key.map(|key| token::issue(key, user, turn.now.unix_ms))
-            .unwrap_or_default()
+    fn sign_in(&self, status: Status, user: &User, turn: &Turn<'_>) -> Response {
+        match token::issue(&self.key, user.id, turn.now.unix_ms) {
+            Ok(token) => json::signed_in(status, &token, user),
+            Err(token::Unsigned) => Response::refusal(Status::INTERNAL),
+        }
     }
 }
 

@@ -40,7 +40,6 @@ use crate::kernel::bucket::Rate;
 use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::order::Order;
-use crate::kernel::secret::Secret;
 use crate::kernel::stats::Refused;
 use crate::kernel::time::Now;
 use crate::limits;
@@ -64,8 +63,6 @@ use sockets::{Place, Sockets};
 pub struct Settings {
     /// Messages of one person in private rooms.
     pub message_rate: Rate,
-    /// What tokens are signed with; one that lasts as long as the process if there is none.
-    pub key: Option<Key>,
     /// Accounts that one address makes.
     pub register_rate: Rate,
     /// How long a private room lasts, in milliseconds.
@@ -78,7 +75,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             message_rate: Rate::new(5.0, 20),
-            key: None,
             register_rate: Rate::new(1.0, 100),
             room_ms: limits::PRIVATE_ROOM_MS,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
@@ -90,7 +86,8 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Accounts {
     settings: Settings,
-    key: Option<Key>,
+    /// What tokens are signed with.
+    key: Key,
     pending: Pending,
     sockets: Sockets,
     people: People,
@@ -123,18 +120,12 @@ struct Arrival {
 }
 
 impl Accounts {
-    /// A service without people. Everything random, such as ids, follows from `seed`.
-    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+    /// A service without people, whose tokens are signed with `key`. Everything random, such as ids, follows from `seed`.
+    pub fn new(settings: Settings, key: Key, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let mut secret = String::new();
-        for _ in 0..4 {
-            secret.push_str(&format!("{:016x}", random.next_u64()));
-        }
-        // A secret of this length is always long enough.
-        let own = || Key::new(&Secret::new(secret)).ok();
         Self {
-            key: settings.key.clone().or_else(own),
             settings,
+            key,
             pending: Pending::new(random.next_u64()),
             sockets: Sockets::default(),
             people: People::new(random.next_u64()),
