@@ -178,13 +178,17 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 /// A password, in Unicode code points: at most.
 pub const PASSWORD_CHARS_MAX: usize = 128;
 /// Logins of one address that may fail within [`LOGINS_BY_ADDRESS_MS`].
-pub const LOGINS_BY_ADDRESS: u32 = 5;
+pub const LOGINS_BY_ADDRESS: usize = 5;
 /// See [`LOGINS_BY_ADDRESS`]; in milliseconds.
 pub const LOGINS_BY_ADDRESS_MS: u64 = 20_000;
 /// Logins to one account that may fail within [`LOGINS_BY_ACCOUNT_MS`].
-pub const LOGINS_BY_ACCOUNT: u32 = 20;
+pub const LOGINS_BY_ACCOUNT: usize = 20;
 /// See [`LOGINS_BY_ACCOUNT`]; in milliseconds.
 pub const LOGINS_BY_ACCOUNT_MS: u64 = 300_000;
+/// Logins that failed which are remembered.
+pub const FAILURES_MAX: usize = 100_000;
+/// Logins that may wait until it is known whether others fail.
+pub const LOGINS_WAITING_MAX: usize = 256;
 
 /// How long a request may wait for an answer from a thread beside the loop, in milliseconds; then the client is told
 /// that the service is not available.

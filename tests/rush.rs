@@ -96,6 +96,21 @@ fn five_hundred_logins_at_once_are_all_answered_and_disturb_nobody_else() {
 }
 
 #[test]
+fn people_behind_one_address_are_not_taken_for_guessers() {
+    let server = start();
+    server.register("known", "FR");
+    let crowd: Vec<TcpStream> = (0..12)
+        .map(|_| log_in(&server, "known", "correct horse", 0))
+        .collect();
+    for stream in crowd {
+        let (status, text) = answer(stream);
+        // A machine that has other things to do may take too long.
+        assert!(matches!(status, 200 | 503), "{text}");
+    }
+    assert!(server.metric("passerby_logins_total") > 0.0);
+}
+
+#[test]
 fn an_unknown_name_and_a_wrong_password_cost_one_hash_each() {
     let server = start();
     server.register("known", "FR");

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod guest;
+mod logins;
 mod person;
 mod store;
 mod town;

@@ -30,6 +30,8 @@ pub enum Mood {
     Prompt,
     /// It keeps everything waiting.
     Silent,
+    /// It answers at once, but those who hash keep everything waiting.
+    Pondering,
     /// It does not write, and says why; what is there can be read.
     Refusing(Refusal),
     /// It answers nothing but this, whatever it is asked; and so do those who hash.
@@ -108,9 +110,14 @@ impl Town {
             if self.mood == Mood::Silent {
                 return;
             }
-            let Some((ticket, ask)) = self.waiting.pop_front() else {
+            let is_next = |(_, ask): &(Ticket, Ask)| match ask {
+                Ask::Store(_) => true,
+                Ask::Hash(_) => self.mood != Mood::Pondering,
+            };
+            let Some(at) = self.waiting.iter().position(is_next) else {
                 return;
             };
+            let (ticket, ask) = self.waiting.remove(at).expect("a question");
             let outcome = self.work(ask);
             self.turn(|server, turn| server.answered(ticket, outcome, turn));
         }
@@ -176,7 +183,20 @@ impl Town {
 
     /// Sends a request; its answer may take its time.
     pub fn ask(&mut self, method: &str, target: &str, token: &str, body: &str) -> usize {
-        let at = self.connect(Ipv4Addr::new(10, 0, 0, self.lines.len() as u8).into());
+        let from = Ipv4Addr::from(0x0a00_0000 + self.lines.len() as u32);
+        self.ask_from(from, method, target, token, body)
+    }
+
+    /// The same, from an address.
+    pub fn ask_from(
+        &mut self,
+        from: Ipv4Addr,
+        method: &str,
+        target: &str,
+        token: &str,
+        body: &str,
+    ) -> usize {
+        let at = self.connect(from.into());
         let authorization = match token {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
@@ -201,7 +221,12 @@ impl Town {
         at
     }
 
-    /// Has the store answer one question.
+    /// How many questions wait to be answered.
+    pub fn unanswered(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Has one question answered.
     pub fn answer_one(&mut self) {
         let (ticket, ask) = self.waiting.pop_front().expect("a question");
         let outcome = self.work(ask);

@@ -106,7 +106,7 @@ impl Accounts {
         };
         match self.ask(Some(request.conn), Ask::Store(query), errand, turn) {
             Ok(_) => Admission::Later,
-            Err(refusal) => Admission::Refuse(failure::response(refusal), Refused::Full),
+            Err(unasked) => Admission::Refuse(failure::response(unasked.refusal), Refused::Full),
         }
     }
 

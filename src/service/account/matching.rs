@@ -72,7 +72,7 @@ impl Accounts {
         let errand = Errand::Join { user, same_country };
         let ticket = self
             .ask(Some(request.conn), Ask::Store(query), errand, turn)
-            .map_err(failure::response)?;
+            .map_err(|unasked| failure::response(unasked.refusal))?;
         self.matching.insert(user, ticket);
         Ok(None)
     }
@@ -143,21 +143,22 @@ impl Accounts {
     fn open_for(&mut self, asker: Option<ConnId>, waiter: Waiter, user: Uuid, turn: &mut Turn<'_>) {
         let room = self.fresh_uuid();
         let query = self.open_query(room, [waiter.user, user], turn.now);
-        let errand = Errand::Match {
-            waiter: waiter.clone(),
-            joiner: Joiner {
-                user,
-                waiter_left: false,
-            },
+        let who_waited = waiter.user;
+        let joiner = Joiner {
+            user,
+            waiter_left: false,
         };
+        let errand = Errand::Match { waiter, joiner };
         match self.ask(asker, Ask::Store(query), errand, turn) {
             Ok(ticket) => {
-                self.matching.insert(waiter.user, ticket);
+                self.matching.insert(who_waited, ticket);
                 self.matching.insert(user, ticket);
             }
-            Err(refusal) => {
-                self.pool.put(waiter);
-                self.respond(asker, failure::response(refusal));
+            Err(unasked) => {
+                if let Errand::Match { waiter, .. } = unasked.errand {
+                    self.pool.put(waiter);
+                }
+                self.respond(asker, failure::response(unasked.refusal));
             }
         }
     }

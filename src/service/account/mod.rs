@@ -22,9 +22,11 @@ mod notices;
 mod pending;
 mod people;
 mod pool;
+mod register;
 mod rest;
 mod room;
 mod sockets;
+mod tries;
 mod voice;
 
 use std::collections::{HashMap, VecDeque};
@@ -49,14 +51,14 @@ use crate::wire::token::Key;
 use doors::Doors;
 pub use entry::Admission;
 use expiry::Expiry;
-use login::Throttles;
 use matching::Keeping;
 use notices::Notices;
-use pending::{Errand, Pending, Wait};
+use pending::{Errand, Pending, Unasked, Wait};
 use people::People;
 use pool::Pool;
 pub use rest::Resource;
 use sockets::{Place, Sockets};
+use tries::Tries;
 
 /// What an operator may set about accounts.
 #[derive(Clone, Debug)]
@@ -97,7 +99,7 @@ pub struct Accounts {
     matching: HashMap<Uuid, Ticket, FixedState>,
     notices: Notices,
     expiry: Expiry,
-    throttles: Throttles,
+    tries: Tries,
     registrations: Budgets,
     /// Connections whose WebSocket is about to be opened, and what for.
     arrivals: HashMap<ConnId, Arrival, FixedState>,
@@ -134,7 +136,7 @@ impl Accounts {
             matching: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             notices: Notices::default(),
             expiry: Expiry::new(random.next_u64()),
-            throttles: Throttles::new(random.next_u64()),
+            tries: Tries::new(random.next_u64()),
             registrations: Budgets::new(limits::ADDRESSES_MAX, random.next_u64()),
             arrivals: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             late: VecDeque::new(),
@@ -210,16 +212,15 @@ impl Accounts {
             Errand::Ping => {}
             Errand::Expire { asked_ms } => self.expired(asked_ms, outcome, turn),
             Errand::Hash(account) => self.hashed(asker, *account, outcome, turn),
-            Errand::Register(account) => self.registered(asker, &account, outcome, turn),
-            Errand::Credentials(attempt) => self.found(asker, *attempt, outcome, turn),
-            Errand::Verify(attempt) => self.verified(asker, *attempt, outcome, turn),
+            Errand::Register(user) => self.registered(asker, &user, outcome, turn),
+            Errand::Credentials(claim) => self.found(asker, *claim, outcome, turn),
+            Errand::Verify(attempt) => self.verified(asker, &attempt, outcome, turn),
             Errand::Join { user, same_country } => {
                 self.joined(asker, user, same_country, outcome, turn);
             }
             Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
             Errand::Keep(keeping) => self.pact_kept(keeping, outcome, turn),
             Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
-            Errand::Rename { user } => self.renamed(asker, user, outcome, turn),
             Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
             Errand::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
             Errand::Enter { user, until_ms } => self.entering(asker, user, until_ms, outcome, turn),
@@ -277,7 +278,7 @@ impl Accounts {
         ask: Ask,
         errand: Errand,
         turn: &mut Turn<'_>,
-    ) -> Result<Ticket, Refusal> {
+    ) -> Result<Ticket, Unasked> {
         let is_store = matches!(ask, Ask::Store(_));
         let ticket = self.pending.note(asker, is_store, errand, turn.now)?;
         turn.out.asks.push((ticket, ask));
@@ -314,7 +315,13 @@ impl Accounts {
                     self.settle_up(conn, ticket, turn);
                 }
             }
-            _ => self.respond(asker, failure::response(Refusal::Unavailable)),
+            errand => {
+                if matches!(errand, Errand::Verify(attempt) if attempt.is_waiting()) {
+                    self.tries.leave(ticket);
+                    self.pending.forget(ticket);
+                }
+                self.respond(asker, failure::response(Refusal::Unavailable));
+            }
         }
     }
 

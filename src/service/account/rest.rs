@@ -120,7 +120,7 @@ impl Accounts {
                     name,
                     now_ms,
                 };
-                (query, Errand::Rename { user })
+                (query, Errand::Fetch { user })
             }
             (Resource::Reactions, method) => {
                 let message = Uuid::try_parse(segment).map_err(|_| no_message())?;
@@ -147,7 +147,7 @@ impl Accounts {
             }
         };
         self.ask(Some(request.conn), Ask::Store(query), errand, turn)
-            .map_err(failure::response)?;
+            .map_err(|unasked| failure::response(unasked.refusal))?;
         Ok(None)
     }
 
@@ -196,17 +196,6 @@ impl Accounts {
             Err(refusal) => failure::response(refusal),
         };
         self.respond(asker, response);
-    }
-
-    /// The store has given a room another name, or not.
-    pub(super) fn renamed(
-        &mut self,
-        asker: Option<ConnId>,
-        user: Uuid,
-        outcome: Outcome,
-        turn: &mut Turn<'_>,
-    ) {
-        self.fetched(asker, user, outcome, turn);
     }
 
     /// The store has closed a room, or not.

@@ -61,7 +61,7 @@ impl Accounts {
         }));
         let ticket = self
             .ask(Some(conn), Ask::Store(query), errand, turn)
-            .map_err(failure::fault)?;
+            .map_err(|unasked| failure::fault(unasked.refusal))?;
         self.owe(conn, ticket, turn);
         Ok(())
     }
@@ -245,7 +245,7 @@ impl Accounts {
         let errand = Errand::Read { room, user, upto };
         let ticket = self
             .ask(Some(conn), Ask::Store(query), errand, turn)
-            .map_err(failure::fault)?;
+            .map_err(|unasked| failure::fault(unasked.refusal))?;
         self.owe(conn, ticket, turn);
         Ok(())
     }
