@@ -720,6 +720,26 @@ fn people_are_counted_and_told_at_most_every_five_seconds() {
 }
 
 #[test]
+fn whoever_comes_between_two_counts_is_told_when_it_is_as_before() {
+    let mut town = Town::new();
+    let ann = town.register("ann", "DE");
+    let bob = town.register("bob", "DE");
+    let first = town.open("/ws/notifications", &ann);
+    town.pass(1_000);
+    let other = town.open("/ws/notifications", &bob);
+    let told = json!({ "type": "online_count", "count": 2 });
+    assert_eq!(town.hear(other), [told]);
+    town.pass(1_000);
+    town.leave(first);
+    town.pass(limits::COUNT_MS);
+    let told = json!({ "type": "online_count", "count": 1 });
+    assert_eq!(town.hear(other), [told]);
+    town.pass(2 * limits::COUNT_MS);
+    assert!(town.hear(other).is_empty());
+    town.empty();
+}
+
+#[test]
 fn strangers_who_both_want_to_stay_in_touch_get_a_room() {
     let mut town = Town::new();
     let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
