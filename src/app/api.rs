@@ -34,7 +34,7 @@ impl App {
                 let response = Response::error(Status::TOO_MANY_REQUESTS, "too many sockets");
                 (
                     response.with_retry_after_ms(5_000),
-                    Refused::AddressConnections,
+                    Refused::PersonConnections,
                 )
             }
         })?;

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod body;
 pub mod country;
+pub mod fault;
 pub mod fold;
 pub mod frame;
 pub mod head;

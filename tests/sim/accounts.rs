@@ -1,6 +1,7 @@
 //! Accounts, the pool and private rooms, with a store in memory and a clock of our own.
 
 use passerby::kernel::ask::Refusal;
+use passerby::kernel::stats::Refused;
 use passerby::limits;
 use serde_json::{Value, json};
 
@@ -436,6 +437,61 @@ fn a_store_that_fails_loses_nothing_silently() {
     );
     assert_eq!(town.kinds(mine), ["message_ack"]);
     assert_eq!(town.kinds(theirs), ["message"]);
+    town.empty();
+}
+
+#[test]
+fn what_the_store_cannot_do_is_not_counted_as_people_s_fault() {
+    let mut town = Town::new();
+    let (ann, _, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    for mood in [
+        Mood::Refusing(Refusal::StorageFull),
+        Mood::Refusing(Refusal::Unavailable),
+    ] {
+        town.mood = mood;
+        for _ in 0..5 {
+            town.say(mine, json!({ "type": "message", "content": "a" }));
+        }
+    }
+    town.get("/rooms/me", &ann.token);
+    assert_eq!(town.stats.refusals(Refused::Store), 11);
+    assert_eq!(town.stats.refusals(Refused::CommandRate), 0);
+    assert_eq!(town.stats.refusals(Refused::BadCommand), 0);
+    town.empty();
+}
+
+#[test]
+fn a_refusal_is_counted_once_whether_it_comes_at_once_or_later() {
+    let mut town = Town::new();
+    let (ann, _, room) = town.pair();
+    let mut gone = 0;
+    for whose in ["nonsense", "00000000-0000-4000-8000-000000000000"] {
+        assert_eq!(town.get(&format!("/rooms/{whose}"), &ann.token).0, 404);
+        let at = town.knock(&format!("/ws/{whose}?token={}", ann.token));
+        assert_eq!(town.status(at), 404);
+        gone += 2;
+        assert_eq!(town.stats.refusals(Refused::NotFound), gone);
+    }
+    for (count, place) in [(1, "notifications"), (2, &*room)] {
+        let target = format!("/ws/{place}?token={}", ann.token);
+        let open: Vec<usize> = (0..limits::SOCKETS_PER_PERSON_MAX)
+            .map(|_| town.knock(&target))
+            .collect();
+        assert!(open.iter().all(|at| town.status(*at) == 101));
+        let at = town.knock(&target);
+        assert_eq!(town.status(at), 429);
+        assert_eq!(town.stats.refusals(Refused::PersonConnections), count);
+    }
+    for (cause, count) in [
+        (Refused::AddressConnections, 0),
+        (Refused::CommandRate, 0),
+        (Refused::Token, 0),
+    ] {
+        assert_eq!(town.stats.refusals(cause), count, "{cause:?}");
+    }
+    town.get("/rooms/me", "x.y.z");
+    assert_eq!(town.stats.refusals(Refused::Token), 1);
     town.empty();
 }
 

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::command::{self, Command, Fault};
+use super::command::{self, Command};
 use super::pending::Errand;
 use super::sockets::Place;
 use super::voice::{self, Event};
@@ -14,7 +14,9 @@ use crate::kernel::id::ConnId;
 use crate::kernel::stats::{CloseCause, Refused};
 use crate::kernel::time::Now;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::head::Head;
+use crate::wire::json::quoted;
 use crate::wire::query;
 use crate::wire::response::{Response, Status};
 use crate::wire::token;
@@ -106,13 +108,13 @@ impl Accounts {
         };
         match self.ask(Some(request.conn), Ask::Store(query), errand, turn) {
             Ok(_) => Admission::Later,
-            Err(unasked) => Admission::Refuse(failure::response(unasked.refusal), Refused::Full),
+            Err(unasked) => Admission::Refuse(failure::response(unasked.refusal), Refused::Store),
         }
     }
 
     fn admit_to_notices(&mut self, conn: ConnId, proof: Proof) -> Admission {
         if self.people.notices(proof.user).len() >= limits::SOCKETS_PER_PERSON_MAX {
-            return Admission::Refuse(too_many_sockets(), Refused::AddressConnections);
+            return Admission::Refuse(too_many_sockets(), Refused::PersonConnections);
         }
         let arrival = Arrival {
             user: proof.user,
@@ -147,14 +149,17 @@ impl Accounts {
         });
         let (room, side) = match room {
             Ok(found) => found,
-            Err(refusal) => return self.respond(asker, failure::response(refusal)),
+            Err(refusal) => return self.respond(asker, failure::response(refusal), turn),
         };
         let Some(conn) = asker else {
             return;
         };
         let sockets = self.people.get(user).map_or(0, |person| person.in_rooms);
         if sockets >= limits::SOCKETS_PER_PERSON_MAX {
-            return self.respond(asker, too_many_sockets());
+            turn.stats.refused(Refused::PersonConnections);
+            return self
+                .late
+                .push_back((conn, Late::Respond(too_many_sockets())));
         }
         let arrival = Arrival {
             user,
@@ -241,6 +246,7 @@ impl Accounts {
             },
             Err(about) => about,
         };
+        let cid = cid.map(|cid| quoted(&cid));
         self.complain(conn, &fault.about(cid.as_deref()), turn);
     }
 

@@ -12,7 +12,6 @@ use crate::kernel::ask::{Answer, Ask, Hashing, Outcome, Query, Refusal};
 use crate::kernel::id::ConnId;
 use crate::kernel::record::User;
 use crate::kernel::secret::Secret;
-use crate::kernel::stats::Refused;
 use crate::kernel::throttle::Denied;
 use crate::wire::account::{self, Login};
 use crate::wire::body;
@@ -55,7 +54,7 @@ impl Accounts {
             account::parse_login(text).map_err(|fault| bad_request(&fault))?;
         let address = Subscriber::of(request.client);
         if let Some(retry_us) = self.tries.retry_us(&address, turn.now) {
-            return Err(too_many(retry_us, turn));
+            return Err(too_many(retry_us));
         }
         let query = Ask::Store(Query::Credentials { key: key.clone() });
         let errand = Errand::Credentials(Box::new(Claim {
@@ -82,8 +81,8 @@ impl Accounts {
         }
         let credentials = match outcome {
             Ok(Answer::Credentials(credentials)) => credentials,
-            Ok(other) => return self.not_judged(asker, strange(other)),
-            Err(refusal) => return self.not_judged(asker, refusal),
+            Ok(other) => return self.not_judged(asker, strange(other), turn),
+            Err(refusal) => return self.not_judged(asker, refusal, turn),
         };
         let Claim {
             key,
@@ -103,12 +102,12 @@ impl Accounts {
         let errand = Errand::Verify(Box::new(attempt));
         match self.pending.note(asker, false, errand, turn.now) {
             Ok(ticket) => self.tries.line_up(ticket),
-            Err(unasked) => return self.not_judged(asker, unasked.refusal),
+            Err(unasked) => return self.not_judged(asker, unasked.refusal, turn),
         }
         self.judge_waiting(turn);
         if let Some(ticket) = self.tries.turn_away() {
             self.pending.forget(ticket);
-            self.not_judged(asker, Refusal::Busy);
+            self.not_judged(asker, Refusal::Busy, turn);
         }
     }
 
@@ -133,7 +132,7 @@ impl Accounts {
                 Err(Denied::Failures(retry_us)) => {
                     let asker = *asker;
                     self.pending.forget(ticket);
-                    self.respond(asker, too_many(retry_us, turn));
+                    self.respond(asker, too_many(retry_us), turn);
                 }
             }
         }
@@ -160,25 +159,29 @@ impl Accounts {
             Ok(Some(user)) => {
                 turn.stats.logins += 1;
                 let response = self.sign_in(Status::OK, user, turn);
-                self.respond(asker, response);
+                self.respond(asker, response, turn);
             }
             Ok(None) => {
                 turn.stats.logins_failed += 1;
                 let response = Response::error(Status::UNAUTHORIZED, "invalid credentials");
-                self.respond(asker, response.with_field("WWW-Authenticate", "Bearer"));
+                self.respond(
+                    asker,
+                    response.with_field("WWW-Authenticate", "Bearer"),
+                    turn,
+                );
             }
-            Err(refusal) => self.not_judged(asker, refusal),
+            Err(refusal) => self.not_judged(asker, refusal, turn),
         }
         self.judge_waiting(turn);
     }
 
     /// Nobody can say whether it is the password.
-    fn not_judged(&mut self, asker: Option<ConnId>, refusal: Refusal) {
+    fn not_judged(&mut self, asker: Option<ConnId>, refusal: Refusal, turn: &mut Turn<'_>) {
         let refusal = match refusal {
             Refusal::Busy => refusal,
             _ => Refusal::Unavailable,
         };
-        self.respond(asker, failure::response(refusal));
+        self.respond(asker, failure::response(refusal), turn);
     }
 
     pub(super) fn sign_in(&self, status: Status, user: &User, turn: &Turn<'_>) -> Response {
@@ -193,8 +196,7 @@ pub(super) fn bad_request(message: &str) -> Response {
     Response::error(Status::BAD_REQUEST, message)
 }
 
-pub(super) fn too_many(retry_us: u64, turn: &mut Turn<'_>) -> Response {
-    turn.stats.refused(Refused::CommandRate);
+pub(super) fn too_many(retry_us: u64) -> Response {
     Response::error(
         Status::TOO_MANY_REQUESTS,
         "too many tries; please wait a moment",

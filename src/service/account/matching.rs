@@ -120,9 +120,9 @@ impl Accounts {
             Ok(known) if known.rooms < limits::PRIVATE_ROOMS_PER_PERSON_MAX => known,
             Ok(_) => {
                 let response = Response::error(Status::CONFLICT, "too many rooms");
-                return self.respond(asker, response);
+                return self.respond(asker, response, turn);
             }
-            Err(response) => return self.respond(asker, response),
+            Err(response) => return self.respond(asker, response, turn),
         };
         if asker.is_none() {
             // They were told that it did not work.
@@ -134,7 +134,7 @@ impl Accounts {
                 let country = &known.user.country;
                 self.pool.join(user, country, same_country, turn.now);
                 let response = json::done(Status::ACCEPTED, "waiting for a match");
-                self.respond(asker, response);
+                self.respond(asker, response, turn);
             }
         }
     }
@@ -158,7 +158,7 @@ impl Accounts {
                 if let Errand::Match { waiter, .. } = unasked.errand {
                     self.pool.put(waiter);
                 }
-                self.respond(asker, failure::response(unasked.refusal));
+                self.respond(asker, failure::response(unasked.refusal), turn);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Accounts {
                 let event = Event::Matched { room_id: room.id };
                 self.notify(waiter.user, &event, turn);
                 match asker {
-                    Some(_) => self.respond(asker, json::room_opened(room.id)),
+                    Some(_) => self.respond(asker, json::room_opened(room.id), turn),
                     // They were told that it did not work, and it did after all.
                     None => self.notify(joiner.user, &event, turn),
                 }
@@ -194,7 +194,7 @@ impl Accounts {
                     Refusal::StorageFull => refusal,
                     _ => Refusal::Unavailable,
                 };
-                self.respond(asker, failure::response(refusal));
+                self.respond(asker, failure::response(refusal), turn);
             }
         }
     }

@@ -42,9 +42,10 @@ use crate::kernel::bucket::Rate;
 use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::order::Order;
-use crate::kernel::stats::Refused;
 use crate::kernel::time::Now;
 use crate::limits;
+use crate::wire::fault::{self, Fault};
+use crate::wire::json::quoted;
 use crate::wire::response::Response;
 use crate::wire::token::Key;
 
@@ -286,8 +287,9 @@ impl Accounts {
     }
 
     /// Answers a request that had to wait, unless it has been told already that it waits in vain.
-    fn respond(&mut self, asker: Option<ConnId>, response: Response) {
+    fn respond(&mut self, asker: Option<ConnId>, response: Response, turn: &mut Turn<'_>) {
         if let Some(conn) = asker {
+            count_refusal(&response, turn);
             self.late.push_back((conn, Late::Respond(response)));
         }
     }
@@ -308,7 +310,7 @@ impl Accounts {
                 self.kept.push_back((keeping.pact, None));
             }
             errand if errand.is_said_on_a_socket() => {
-                let cid = errand.cid().map(str::to_owned);
+                let cid = errand.cid().map(quoted);
                 if let Some(conn) = asker {
                     let fault = failure::fault(Refusal::Unavailable).about(cid.as_deref());
                     self.complain(conn, &fault, turn);
@@ -320,7 +322,7 @@ impl Accounts {
                     self.tries.leave(ticket);
                     self.pending.forget(ticket);
                 }
-                self.respond(asker, failure::response(Refusal::Unavailable));
+                self.respond(asker, failure::response(Refusal::Unavailable), turn);
             }
         }
     }
@@ -341,14 +343,10 @@ impl Accounts {
     }
 
     /// Tells somebody on a socket why something was not done.
-    fn complain(&mut self, conn: ConnId, fault: &command::Fault<'_>, turn: &mut Turn<'_>) {
-        turn.stats.refused(if fault.retry_ms.is_some() {
-            Refused::CommandRate
-        } else {
-            Refused::BadCommand
-        });
+    fn complain(&mut self, conn: ConnId, fault: &Fault<'_>, turn: &mut Turn<'_>) {
+        turn.stats.refused(fault.cause);
         if self.sockets.get(conn).is_some() {
-            voice::error(turn.out.lane(conn), fault);
+            fault::say(turn.out.lane(conn), fault);
         }
     }
 }
@@ -361,6 +359,12 @@ fn count_answer(wait: &Wait, outcome: &Outcome, turn: &mut Turn<'_>) {
     } else {
         stats.hash_ask_us.record(waited_us);
         stats.passwords_hashed += u64::from(outcome.is_ok());
+    }
+}
+
+fn count_refusal(response: &Response, turn: &mut Turn<'_>) {
+    if let Some(cause) = failure::cause(response) {
+        turn.stats.refused(cause);
     }
 }
 

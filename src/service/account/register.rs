@@ -42,7 +42,7 @@ impl Accounts {
         let address = Subscriber::of(request.client);
         self.registrations
             .take(address, self.settings.register_rate, turn.now.micros)
-            .map_err(|retry_us| too_many(retry_us, turn))?;
+            .map_err(too_many)?;
         let user = User {
             id: self.fresh_uuid(),
             pseudo,
@@ -100,7 +100,7 @@ impl Accounts {
             asked.map_err(|unasked| unasked.refusal)
         });
         if let Err(refusal) = asked {
-            self.respond(asker, failure::response(refusal));
+            self.respond(asker, failure::response(refusal), turn);
         }
     }
 
@@ -120,6 +120,6 @@ impl Accounts {
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
+        self.respond(asker, response, turn);
     }
 }

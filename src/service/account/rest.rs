@@ -7,12 +7,11 @@ use super::entry::Proof;
 use super::expiry;
 use super::pending::Errand;
 use super::voice::{self, Event};
-use super::{Accounts, failure, json, strange};
+use super::{Accounts, count_refusal, failure, json, strange};
 use crate::conn::{Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal};
 use crate::kernel::id::ConnId;
 use crate::kernel::record::Side;
-use crate::kernel::stats::Refused;
 use crate::limits;
 use crate::wire::head::{Head, Method};
 use crate::wire::response::{Response, Status};
@@ -64,13 +63,12 @@ impl Accounts {
             Resource::Login => self.log_in(request, turn),
             _ => match self.require(request.head, turn.now) {
                 Ok(proof) => self.serve_somebody(resource, proof, segment, request, turn),
-                Err(response) => {
-                    turn.stats.refused(Refused::Token);
-                    Err(response)
-                }
+                Err(response) => Err(response),
             },
         };
-        done.unwrap_or_else(Some)
+        let response = done.unwrap_or_else(Some)?;
+        count_refusal(&response, turn);
+        Some(response)
     }
 
     fn serve_somebody(
@@ -164,7 +162,6 @@ impl Accounts {
         let rate = self.settings.message_rate;
         let budget = self.people.budget(user, turn.now);
         budget.take(rate, turn.now.micros).map_err(|retry_us| {
-            turn.stats.refused(Refused::CommandRate);
             Response::error(Status::TOO_MANY_REQUESTS, "too many requests")
                 .with_retry_after_ms(retry_us.div_ceil(1_000))
         })
@@ -195,7 +192,7 @@ impl Accounts {
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
+        self.respond(asker, response, turn);
     }
 
     /// The store has closed a room, or not.
@@ -217,7 +214,7 @@ impl Accounts {
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
+        self.respond(asker, response, turn);
     }
 
     /// The store has kept an emoji, or taken it away, or not.
@@ -247,7 +244,7 @@ impl Accounts {
             Err(Refusal::Missing) => no_message(),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
+        self.respond(asker, response, turn);
     }
 
     fn tell_reaction(&self, room: Uuid, reacting: &Reacting, turn: &mut Turn<'_>) {

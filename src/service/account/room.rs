@@ -2,7 +2,6 @@
 
 use uuid::Uuid;
 
-use super::command::Fault;
 use super::pending::Errand;
 use super::voice::{self, Event};
 use super::{Accounts, failure, strange};
@@ -12,6 +11,8 @@ use crate::kernel::id::ConnId;
 use crate::kernel::record::Side;
 use crate::kernel::time;
 use crate::limits;
+use crate::wire::fault::Fault;
+use crate::wire::json::quoted;
 
 /// A message that is being kept.
 #[derive(Debug)]
@@ -180,7 +181,8 @@ impl Accounts {
                 Refusal::Missing => Refusal::Ended,
                 refusal => refusal,
             };
-            let fault = failure::fault(fault).about(saying.cid.as_deref());
+            let cid = saying.cid.as_deref().map(quoted);
+            let fault = failure::fault(fault).about(cid.as_deref());
             self.complain(conn, &fault, turn);
         }
         if has_ended {

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::limits;
-use crate::wire::json::{self, RawText};
+use crate::wire::fault::{self, Fault, flag, string};
+use crate::wire::json::RawText;
 
 /// A well-formed command.
 #[derive(Debug)]
@@ -38,64 +39,6 @@ pub(super) struct Saying<'t> {
 pub(super) enum To<'t> {
     Room(Cow<'t, str>),
     Person(Cow<'t, str>),
-}
-
-/// Why a command was not carried out. The connection goes on.
-#[derive(Debug)]
-pub(super) struct Fault<'t> {
-    pub(super) code: &'static str,
-    pub(super) message: Cow<'static, str>,
-    pub(super) field: Option<&'static str>,
-    pub(super) retry_ms: Option<u64>,
-    pub(super) cid: Option<&'t str>,
-}
-
-impl<'t> Fault<'t> {
-    pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: None,
-            retry_ms: None,
-            cid: None,
-        }
-    }
-
-    pub(super) fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            field: Some(field),
-            ..Self::new("bad_field", message)
-        }
-    }
-
-    pub(super) fn too_fast(retry_us: u64) -> Self {
-        Self {
-            retry_ms: Some(retry_us.div_ceil(1_000)),
-            ..Self::new("rate_limited", "That was too fast; please wait a moment.")
-        }
-    }
-
-    pub(super) fn no_room() -> Self {
-        Self::new("room_not_found", "There is no such room.")
-    }
-
-    pub(super) fn too_long() -> Self {
-        let max = limits::TEXT_CHARS_MAX;
-        Self::new(
-            "too_long",
-            format!("A message may have at most {max} characters."),
-        )
-    }
-
-    pub(super) fn about<'other>(self, cid: Option<&'other str>) -> Fault<'other> {
-        Fault {
-            code: self.code,
-            message: self.message,
-            field: self.field,
-            retry_ms: self.retry_ms,
-            cid,
-        }
-    }
 }
 
 /// Everything that a command may bring, as it stands in the text.
@@ -131,10 +74,8 @@ pub(super) struct Posting<'t> {
 
 /// Parses one message from a socket.
 pub(super) fn parse(text: &str) -> Result<Command<'_>, Fault<'_>> {
-    let envelope = open(text)?;
-    let kind = envelope
-        .kind
-        .ok_or_else(|| Fault::bad_field("type", "The message has no type."))?;
+    let envelope: Envelope<'_> = fault::object(text)?;
+    let kind = envelope.kind.ok_or_else(Fault::no_type)?;
     Ok(match string("type", kind)?.raw() {
         "\"text\"" => Command::Say(saying(&envelope)?),
         "\"join_room\"" => Command::Join {
@@ -146,16 +87,13 @@ pub(super) fn parse(text: &str) -> Result<Command<'_>, Fault<'_>> {
             to: to(&envelope)?,
             active: flag("active", envelope.active)?.unwrap_or(true),
         },
-        _ => {
-            let message = "There is no such type of message.";
-            return Err(Fault::new("unknown_type", message));
-        }
+        _ => return Err(Fault::unknown_type()),
     })
 }
 
 /// Parses the body of `POST /api/messages`.
 pub(super) fn parse_posting(text: &str) -> Result<Posting<'_>, Fault<'_>> {
-    let envelope = open(text)?;
+    let envelope: Envelope<'_> = fault::object(text)?;
     if envelope.kind.is_some_and(|kind| kind.get() != "\"text\"") {
         return Err(Fault::bad_field("type", "The type must be \"text\"."));
     }
@@ -179,22 +117,14 @@ pub(super) fn parse_name(text: &str) -> Option<String> {
     Some(wanted.name.trim().to_owned())
 }
 
-fn open(text: &str) -> Result<Envelope<'_>, Fault<'_>> {
-    let bad_json = || Fault::new("bad_json", "The message is not a JSON object.");
-    if !text.trim_start().starts_with('{') {
-        return Err(bad_json());
-    }
-    serde_json::from_str(text).map_err(|_| bad_json())
+/// A room that there is not.
+pub(super) fn no_room<'t>() -> Fault<'t> {
+    Fault::new("room_not_found", "There is no such room.")
 }
 
 fn saying<'t>(envelope: &Envelope<'t>) -> Result<Saying<'t>, Fault<'t>> {
     let cid = envelope.cid.map(|raw| string("cid", raw)).transpose()?;
-    let cid = cid.map(RawText::raw);
-    if cid.is_some_and(|cid| cid.len() > limits::CID_BYTES_MAX + 2) {
-        let max = limits::CID_BYTES_MAX;
-        let message = format!("A cid may have at most {max} bytes.");
-        return Err(Fault::bad_field("cid", message));
-    }
+    let cid = fault::cid(cid)?;
     let said = || {
         let text = envelope
             .content
@@ -253,18 +183,6 @@ fn optional<'t>(
         return Err(Fault::bad_field(field, message));
     }
     Ok((!text.is_empty()).then(|| text.decode()))
-}
-
-fn flag(field: &'static str, raw: Option<&RawValue>) -> Result<Option<bool>, Fault<'static>> {
-    json::flag(raw.map(RawValue::get))
-        .ok_or_else(|| Fault::bad_field(field, format!("The field {field} must be true or false.")))
-}
-
-fn string<'t>(field: &'static str, raw: &'t RawValue) -> Result<RawText<'t>, Fault<'t>> {
-    RawText::of(raw.get()).map_err(|wrong| {
-        let what = wrong.complaint();
-        Fault::bad_field(field, format!("The field {field} {what}."))
-    })
 }
 
 #[cfg(test)]

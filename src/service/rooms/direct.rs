@@ -2,10 +2,11 @@
 
 use uuid::Uuid;
 
-use super::command::{Fault, Saying};
+use super::command::Saying;
 use super::people::PersonId;
 use super::{Draft, Rooms, Speaker, voice};
 use crate::conn::Turn;
+use crate::wire::fault::Fault;
 use crate::wire::frame::{self, Kind};
 
 impl Rooms {

@@ -33,9 +33,9 @@ use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::membership::Membership;
 use crate::kernel::order::Order;
-use crate::kernel::stats::Refused;
 use crate::kernel::time::{Now, Stamp};
 use crate::limits;
+use crate::wire::fault;
 
 use people::{People, PersonId};
 pub use presence::Knock;
@@ -276,12 +276,8 @@ impl Rooms {
             Err(fault) => Err(fault),
         };
         if let Err(fault) = done {
-            turn.stats.refused(if fault.retry_ms.is_some() {
-                Refused::CommandRate
-            } else {
-                Refused::BadCommand
-            });
-            voice::error(turn.out.lane(conn), &fault);
+            turn.stats.refused(fault.cause);
+            fault::say(turn.out.lane(conn), &fault);
         }
         true
     }

@@ -3,7 +3,7 @@
 use rand::Rng;
 use uuid::Uuid;
 
-use super::command::Fault;
+use super::command::no_room;
 use super::people::{PersonId, Token};
 use super::room::RoomId;
 use super::speech;
@@ -14,6 +14,7 @@ use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::membership::SeatId;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::frame::{self, Kind};
 use crate::wire::{json, query};
 
@@ -161,7 +162,7 @@ impl Rooms {
             return Ok(());
         }
         if room.is_none() && !self.settings.create_on_join {
-            return Err(Fault::no_room());
+            return Err(no_room());
         }
         let is_full = self.membership.rooms_of(person) >= limits::ROOMS_PER_PERSON_MAX;
         if is_full && !exclusive {
@@ -259,7 +260,7 @@ impl Rooms {
         id: &str,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
-        let room = self.rooms.find(id).ok_or_else(Fault::no_room)?;
+        let room = self.rooms.find(id).ok_or_else(no_room)?;
         let seat = self.seat(person, room)?;
         self.people
             .person_mut(person)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::command::{self, Fault, Posting, To};
+use super::command::{self, Posting, To};
 use super::people::PersonId;
 use super::presence::{check_identity, is_equal, parse_token};
 use super::room::RoomId;
@@ -14,6 +14,7 @@ use crate::conn::{Request, Turn};
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::time;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::head::Head;
 use crate::wire::response::{Response, Status};
 use crate::wire::{body, query};
@@ -181,7 +182,7 @@ impl Rooms {
         turn: &mut Turn<'_>,
     ) -> Result<(Uuid, Option<bool>), Fault<'static>> {
         let room = match &posting.saying.to {
-            To::Room(id) => Some(self.rooms.find(id).ok_or_else(Fault::no_room)?),
+            To::Room(id) => Some(self.rooms.find(id).ok_or_else(command::no_room)?),
             To::Person(_) => None,
         };
         match from {
@@ -194,7 +195,7 @@ impl Rooms {
                 Ok((id, Some(delivered)))
             }
             (room, _) => {
-                let room = room.ok_or_else(Fault::no_room)?;
+                let room = room.ok_or_else(command::no_room)?;
                 let id = self.post(from, room, &posting.saying, turn)?;
                 Ok((id, None))
             }

@@ -2,12 +2,13 @@
 
 use uuid::Uuid;
 
-use super::command::{Fault, Saying, To};
+use super::command::{self, Saying, To};
 use super::people::PersonId;
 use super::room::RoomId;
 use super::{Draft, Rooms, Speaker, voice};
 use crate::conn::Turn;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::frame::{self, Kind};
 
 /// After how long somebody may try again where too much is said, in microseconds.
@@ -38,7 +39,7 @@ impl Rooms {
         saying: &Saying<'t>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
-        let room = self.rooms.find(id).ok_or_else(Fault::no_room)?;
+        let room = self.rooms.find(id).ok_or_else(command::no_room)?;
         self.seat(person, room)?;
         self.spend(person, turn)?;
         self.post(Speaker::Person(person), room, saying, turn)?;
@@ -99,7 +100,7 @@ impl Rooms {
     ) -> Result<(), Fault<'t>> {
         let room = match to {
             To::Room(id) => {
-                let room = self.rooms.find(id).ok_or_else(Fault::no_room)?;
+                let room = self.rooms.find(id).ok_or_else(command::no_room)?;
                 self.seat(person, room)?;
                 Some(room)
             }

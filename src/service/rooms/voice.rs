@@ -1,10 +1,8 @@
 //! What the service says, in JSON.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::command::Fault;
 use crate::kernel::history::Kept;
 use crate::wire::frame::{self, Kind};
 
@@ -131,17 +129,6 @@ enum Event<'a> {
     Draining {
         retry_ms: u64,
     },
-    #[serde(rename_all = "camelCase")]
-    Error {
-        code: &'a str,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_ms: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cid: Option<&'a RawValue>,
-    },
 }
 
 fn event(lane: &mut Vec<u8>, event: &Event<'_>) {
@@ -158,18 +145,4 @@ pub(super) fn session(lane: &mut Vec<u8>, user_id: &str, token: &str) {
 /// The server is going away; come back after so many milliseconds.
 pub(super) fn draining(lane: &mut Vec<u8>, retry_ms: u64) {
     event(lane, &Event::Draining { retry_ms });
-}
-
-/// That was not done, and why.
-pub(super) fn error(lane: &mut Vec<u8>, fault: &Fault<'_>) {
-    event(
-        lane,
-        &Event::Error {
-            code: fault.code,
-            message: &fault.message,
-            field: fault.field,
-            retry_ms: fault.retry_ms,
-            cid: fault.cid.and_then(|cid| serde_json::from_str(cid).ok()),
-        },
-    );
 }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::kernel::lobby::Mode;
 use crate::limits;
+use crate::wire::fault::{self, Fault, flag, string};
 use crate::wire::json::{self, RawText};
 
 /// A well-formed command.
@@ -54,54 +55,6 @@ pub(super) struct Wish<'t> {
     /// An empty language is none in particular.
     pub(super) language: Option<Cow<'t, str>>,
     pub(super) anyone: Option<bool>,
-}
-
-/// Why a command was not carried out. The connection, and the conversation, go on.
-#[derive(Debug)]
-pub(super) struct Fault<'t> {
-    pub(super) code: &'static str,
-    pub(super) message: Cow<'static, str>,
-    pub(super) field: Option<&'static str>,
-    pub(super) retry_ms: Option<u64>,
-    pub(super) cid: Option<&'t str>,
-}
-
-impl<'t> Fault<'t> {
-    pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: None,
-            retry_ms: None,
-            cid: None,
-        }
-    }
-
-    pub(super) fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            field: Some(field),
-            ..Self::new("bad_field", message)
-        }
-    }
-
-    pub(super) fn too_fast(retry_us: u64) -> Self {
-        Self {
-            retry_ms: Some(retry_us.div_ceil(1_000)),
-            ..Self::new("rate_limited", "That was too fast; please wait a moment.")
-        }
-    }
-
-    pub(super) fn too_long() -> Self {
-        let max = limits::TEXT_CHARS_MAX;
-        Self::new(
-            "too_long",
-            format!("A message may have at most {max} characters."),
-        )
-    }
-
-    pub(super) fn about(self, cid: Option<&'t str>) -> Self {
-        Self { cid, ..self }
-    }
 }
 
 /// Everything that a command may bring, as it stands in the text.
@@ -159,14 +112,8 @@ fn usual(text: &str) -> Option<(RawText<'_>, Option<RawText<'_>>)> {
 }
 
 fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
-    let bad_json = || Fault::new("bad_json", "The message is not a JSON object.");
-    if !text.trim_start().starts_with('{') {
-        return Err(bad_json());
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|_| bad_json())?;
-    let kind = envelope
-        .kind
-        .ok_or_else(|| Fault::bad_field("type", "The message has no type."))?;
+    let envelope: Envelope<'_> = fault::object(text)?;
+    let kind = envelope.kind.ok_or_else(Fault::no_type)?;
     let kind = RawText::of(kind.get())
         .map_err(|_| Fault::bad_field("type", "The type must be a string."))?;
     let pair = match envelope.pair_id {
@@ -185,12 +132,7 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         "keepInTouch" => Command::KeepInTouch,
         "iceKey" => Command::IceKey,
         "stats" => Command::Stats,
-        _ => {
-            return Err(Fault::new(
-                "unknown_type",
-                "There is no such type of message.",
-            ));
-        }
+        _ => return Err(Fault::unknown_type()),
     };
     Ok((command, pair))
 }
@@ -211,12 +153,7 @@ fn say<'t>(envelope: &Envelope<'t>) -> Result<Command<'t>, Fault<'t>> {
 
 #[inline]
 fn check_say<'t>(text: RawText<'t>, cid: Option<RawText<'t>>) -> Result<Command<'t>, Fault<'t>> {
-    let cid = cid.map(RawText::raw);
-    if cid.is_some_and(|cid| cid.len() > limits::CID_BYTES_MAX + 2) {
-        let max = limits::CID_BYTES_MAX;
-        let message = format!("A cid may have at most {max} bytes.");
-        return Err(Fault::bad_field("cid", message));
-    }
+    let cid = fault::cid(cid)?;
     if text.is_empty() {
         return Err(Fault::bad_field("text", "The text is empty.").about(cid));
     }
@@ -291,18 +228,6 @@ fn interests(raw: &RawValue) -> Result<Vec<Cow<'_, str>>, Fault<'_>> {
             Ok(item.decode())
         })
         .collect()
-}
-
-fn flag(field: &'static str, raw: Option<&RawValue>) -> Result<Option<bool>, Fault<'static>> {
-    json::flag(raw.map(RawValue::get))
-        .ok_or_else(|| Fault::bad_field(field, format!("The field {field} must be true or false.")))
-}
-
-fn string<'t>(field: &'static str, raw: &'t RawValue) -> Result<RawText<'t>, Fault<'t>> {
-    RawText::of(raw.get()).map_err(|wrong| {
-        let what = wrong.complaint();
-        Fault::bad_field(field, format!("The field {field} {what}."))
-    })
 }
 
 /// A string without escapes, such as an id; one with escapes is no id that was ever given out.

@@ -12,7 +12,6 @@ use rand::RngExt;
 use serde_json::json;
 
 use super::Stranger;
-use super::command::Fault;
 use super::voice;
 use crate::conn::{Request, Turn};
 use crate::kernel::bucket::{Bucket, Rate};
@@ -20,6 +19,7 @@ use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::secret::Secret;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::head::Method;
 use crate::wire::ice::IceUrl;
 use crate::wire::query;

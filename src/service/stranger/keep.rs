@@ -5,10 +5,10 @@
 use uuid::Uuid;
 
 use super::Stranger;
-use super::command::Fault;
 use super::voice;
 use crate::conn::Turn;
 use crate::kernel::id::ConnId;
+use crate::wire::fault::Fault;
 
 /// How far somebody has come with keeping in touch with the partner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,10 +103,12 @@ impl Stranger {
             {
                 member.keeping = Keeping::No;
             }
-            let fault = Fault::new(
+            let fault = Fault::store(
                 "unavailable",
                 "A room for the two of you cannot be made now; please try again in a moment.",
+                None,
             );
+            turn.stats.refused(fault.cause);
             voice::error(client.format, lane, &fault);
         }
     }

@@ -10,7 +10,7 @@
 
 use super::Stranger;
 use super::client::{self, Client};
-use super::command::{self, Fault};
+use super::command;
 use super::keep::Keeping;
 use super::voice::{self, Left};
 use crate::conn::Turn;
@@ -18,6 +18,7 @@ use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{Mode, QueueKey, Seat};
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
 
 /// Stands for no interest in particular.

@@ -31,14 +31,15 @@ use crate::kernel::bucket::Rate;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{Census, Lobby, Mode, QueueKey};
 use crate::kernel::names::Names;
-use crate::kernel::stats::{CloseCause, Refused};
+use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Stamp;
 use crate::kernel::wheel::Wheel;
 use crate::limits;
+use crate::wire::fault::Fault;
 
 use client::Client;
 pub use client::{Format, Opening};
-use command::{Command, Fault};
+use command::Command;
 pub use ice::Video;
 pub use keep::Pact;
 use voice::Left;
@@ -153,11 +154,7 @@ impl Stranger {
             Format::Text => self.said_plain(conn, text, turn),
         };
         if let Err(fault) = done {
-            turn.stats.refused(if fault.retry_ms.is_some() {
-                Refused::CommandRate
-            } else {
-                Refused::BadCommand
-            });
+            turn.stats.refused(fault.cause);
             voice::error(
                 self.clients[conn.index()].format,
                 turn.out.lane(conn),

@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{Fault, Signal};
+use super::command::Signal;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::sdp::{self, Candidate};
 
 /// `RTCSessionDescriptionInit`.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Stranger;
 use super::client::Format;
-use super::command::{Fault, Signal};
+use super::command::Signal;
 use super::privacy;
 use super::voice::{self, Stamped};
 use crate::conn::Turn;
@@ -12,6 +12,7 @@ use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::json::{self, RawText};
 
 /// What somebody says, in the form in which it came.

@@ -1,13 +1,12 @@
 //! What the service says, in either format, appended to the listener's output lane.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::client::Format;
-use super::command::Fault;
 use super::plain;
 use crate::kernel::lobby::Mode;
+use crate::wire::fault::{self, Fault};
 use crate::wire::frame::{self, Kind};
 
 /// How a conversation ended.
@@ -74,16 +73,6 @@ enum Event<'a> {
     },
     RoomCreated {
         room_id: Uuid,
-    },
-    Error {
-        code: &'a str,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_ms: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cid: Option<&'a RawValue>,
     },
 }
 
@@ -273,16 +262,7 @@ pub(super) fn error(format: Format, lane: &mut Vec<u8>, fault: &Fault<'_>) {
     if format == Format::Text {
         return line(lane, &format!("{}{}", plain::ERROR_PREFIX, fault.message));
     }
-    event(
-        lane,
-        &Event::Error {
-            code: fault.code,
-            message: &fault.message,
-            field: fault.field,
-            retry_ms: fault.retry_ms,
-            cid: fault.cid.and_then(|cid| serde_json::from_str(cid).ok()),
-        },
-    );
+    fault::say(lane, fault);
 }
 
 /// The server is going away; come back after so many milliseconds.
