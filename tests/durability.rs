@@ -31,6 +31,8 @@ fn start(data: &Path) -> Server {
             "0",
             "--frame-rate",
             "0",
+            "--request-rate",
+            "0",
             "--log",
             "warn",
         ],

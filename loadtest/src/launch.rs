@@ -41,8 +41,15 @@ pub(crate) const UNLIMITED: [&str; 12] = [
 /// The limits of what one client may send.
 pub(crate) const UNGUARDED: [&str; 4] = ["--message-rate", "0", "--frame-rate", "0"];
 
-/// What makes many accounts from one address possible, and lets that address speak for others.
-const HOSPITABLE: [&str; 4] = ["--register-rate", "0", "--trusted-proxies", "127.0.0.1"];
+/// What makes many accounts from one address possible, and many requests of one account, and lets that address speak for others.
+const HOSPITABLE: [&str; 6] = [
+    "--register-rate",
+    "0",
+    "--request-rate",
+    "0",
+    "--trusted-proxies",
+    "127.0.0.1",
+];
 
 /// A server of the run's own, with a fresh data directory and no limits.
 #[derive(Debug, Clone, Args)]

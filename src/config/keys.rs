@@ -182,6 +182,16 @@ pub const KEYS: &[Key] = &[
         "New accounts of one address at once [default: 100]",
         register.burst
     ),
+    number!(
+        "request_rate",
+        "Requests a second of one account; 0 is any number [default: 20]",
+        request.per_second
+    ),
+    number!(
+        "request_burst",
+        "Requests of one account at once [default: 100]",
+        request.burst
+    ),
     Key {
         name: "allowed_origins",
         aliases: &[],

@@ -52,6 +52,7 @@ pub struct Config {
     pub skip: Pace,
     pub frame: Pace,
     pub register: Pace,
+    pub request: Pace,
     pub allowed_origins: String,
     pub trusted_proxies: Vec<IpNet>,
     pub widen_after_ms: u64,
@@ -84,6 +85,7 @@ impl Default for Config {
             skip: pace(2.0, 10),
             frame: pace(100.0, 200),
             register: pace(1.0, 100),
+            request: pace(20.0, 100),
             allowed_origins: String::new(),
             trusted_proxies: Vec::new(),
             widen_after_ms: 8_000,
@@ -176,6 +178,7 @@ impl Config {
             accounts: service::account::Settings {
                 message_rate: self.message.rate(),
                 register_rate: self.register.rate(),
+                request_rate: self.request.rate(),
                 room_ms: self.private_room_ms,
                 ..service::account::Settings::default()
             },

@@ -441,6 +441,40 @@ fn a_store_that_fails_loses_nothing_silently() {
 }
 
 #[test]
+fn whoever_asks_too_much_has_to_wait_whatever_they_ask_and_from_where() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let rest = format!("/rooms/{room}");
+    let mut asked = 2;
+    while asked < 100 {
+        assert_eq!(town.get("/rooms/me", &ann.token).0, 200);
+        assert_eq!(town.get(&format!("{rest}/messages"), &ann.token).0, 200);
+        asked += 2;
+    }
+    // Whoever joined the pool has made one request.
+    assert_eq!(town.get(&rest, &ann.token).0, 200);
+    for (method, target) in [
+        ("GET", rest.clone()),
+        ("GET", format!("{rest}/messages")),
+        ("PATCH", format!("{rest}/name")),
+        ("DELETE", rest.clone()),
+        ("POST", "/pool/join".to_owned()),
+        ("POST", format!("/messages/{room}/reactions")),
+    ] {
+        let (status, _) = town.request(method, &target, &ann.token, Value::Null);
+        assert_eq!(status, 429, "{method} {target}");
+    }
+    let at = town.knock(&format!("/ws/{room}?token={}", ann.token));
+    assert_eq!(town.status(at), 429);
+    assert_eq!(town.get(&rest, &bob.token).0, 200, "others may");
+    town.pass(100);
+    assert_eq!(town.get(&rest, &ann.token).0, 200);
+    assert_eq!(town.get(&rest, &ann.token).0, 200);
+    assert_eq!(town.get(&rest, &ann.token).0, 429);
+    town.empty();
+}
+
+#[test]
 fn what_the_store_cannot_do_is_not_counted_as_people_s_fault() {
     let mut town = Town::new();
     let (ann, _, room) = town.pair();
@@ -824,6 +858,7 @@ fn whoever_has_too_many_rooms_gets_no_further_one_by_staying_in_touch() {
     let mut town = Town::new();
     let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
     for number in 0..limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+        town.pass(100);
         let joined = [&ann, &bob].map(|who| town.post("/pool/join", &who.token, Value::Null).0);
         assert_eq!(joined, [202, 201], "{number}");
     }

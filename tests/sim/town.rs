@@ -71,7 +71,12 @@ impl Town {
 
     /// A server that finds this store when it starts.
     pub fn with(store: Store, unix_ms: u64) -> Self {
-        let app = App::new(Settings::default(), key(), [7; 32]);
+        Self::run(store, unix_ms, Settings::default())
+    }
+
+    /// A server with these settings.
+    pub fn run(store: Store, unix_ms: u64, settings: Settings) -> Self {
+        let app = App::new(settings, key(), [7; 32]);
         let mut town = Self {
             server: Server::new(app, conn::Settings::default()),
             out: Outbox::default(),

@@ -90,6 +90,9 @@ impl Accounts {
             Ok(proof) => proof,
             Err(response) => return Admission::Refuse(response, Refused::Token),
         };
+        if let Err(response) = self.spend_request(proof.user, turn) {
+            return Admission::Refuse(response, Refused::CommandRate);
+        }
         let Some(room) = room else {
             return self.admit_to_notices(request.conn, proof);
         };

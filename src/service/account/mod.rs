@@ -68,6 +68,8 @@ pub struct Settings {
     pub message_rate: Rate,
     /// Accounts that one address makes.
     pub register_rate: Rate,
+    /// Requests of one person, handshakes included.
+    pub request_rate: Rate,
     /// How long a private room lasts, in milliseconds.
     pub room_ms: u64,
     /// Sockets that are told in one turn how many people are here.
@@ -79,6 +81,7 @@ impl Default for Settings {
         Self {
             message_rate: Rate::new(5.0, 20),
             register_rate: Rate::new(1.0, 100),
+            request_rate: Rate::new(20.0, 100),
             room_ms: limits::PRIVATE_ROOM_MS,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
         }

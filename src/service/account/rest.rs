@@ -61,10 +61,9 @@ impl Accounts {
         let done = match resource {
             Resource::Register => self.register(request, turn),
             Resource::Login => self.log_in(request, turn),
-            _ => match self.require(request.head, turn.now) {
-                Ok(proof) => self.serve_somebody(resource, proof, segment, request, turn),
-                Err(response) => Err(response),
-            },
+            _ => self
+                .require(request.head, turn.now)
+                .and_then(|proof| self.serve_somebody(resource, proof, segment, request, turn)),
         };
         let response = done.unwrap_or_else(Some)?;
         count_refusal(&response, turn);
@@ -80,6 +79,7 @@ impl Accounts {
         turn: &mut Turn<'_>,
     ) -> Result<Option<Response>, Response> {
         let user = proof.user;
+        self.spend_request(user, turn)?;
         let now_ms = turn.now.unix_ms;
         let id = || Uuid::try_parse(segment).map_err(|_| failure::response(Refusal::Missing));
         let (query, errand) = match (resource, request.head.method) {
@@ -157,14 +157,22 @@ impl Accounts {
         Ok(room)
     }
 
+    /// Takes a request from what somebody may ask for.
+    pub(super) fn spend_request(&mut self, user: Uuid, turn: &Turn<'_>) -> Result<(), Response> {
+        let rate = self.settings.request_rate;
+        let budget = &mut self.people.spender(user, turn.now).requests;
+        budget
+            .take(rate, turn.now.micros)
+            .map_err(too_many_requests)
+    }
+
     /// Takes from what `user` may say.
-    fn spend(&mut self, user: Uuid, turn: &mut Turn<'_>) -> Result<(), Response> {
+    fn spend(&mut self, user: Uuid, turn: &Turn<'_>) -> Result<(), Response> {
         let rate = self.settings.message_rate;
-        let budget = self.people.budget(user, turn.now);
-        budget.take(rate, turn.now.micros).map_err(|retry_us| {
-            Response::error(Status::TOO_MANY_REQUESTS, "too many requests")
-                .with_retry_after_ms(retry_us.div_ceil(1_000))
-        })
+        let budget = &mut self.people.spender(user, turn.now).messages;
+        budget
+            .take(rate, turn.now.micros)
+            .map_err(too_many_requests)
     }
 
     /// The store has what a request asked for, or not.
@@ -267,6 +275,11 @@ impl Accounts {
             }
         }
     }
+}
+
+fn too_many_requests(retry_us: u64) -> Response {
+    Response::error(Status::TOO_MANY_REQUESTS, "too many requests")
+        .with_retry_after_ms(retry_us.div_ceil(1_000))
 }
 
 fn no_message() -> Response {

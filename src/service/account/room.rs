@@ -40,7 +40,8 @@ impl Accounts {
         let users = self.users_of(room, turn)?;
         let user = users[side.index()];
         self.people
-            .budget(user, turn.now)
+            .spender(user, turn.now)
+            .messages
             .take(self.settings.message_rate, turn.now.micros)
             .map_err(Fault::too_fast)?;
         let id = self.order.next(turn.now.unix_ms, &mut self.random);
