@@ -17,7 +17,7 @@ use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
 use crate::service::account::Accounts;
 use crate::service::rooms::{self, Rooms};
-use crate::service::stranger::{Format, Opening, Pact, Stranger};
+use crate::service::stranger::{Account, Format, Opening, Pact, Stranger};
 use crate::service::{account as accounts, ops, stranger, web};
 use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
@@ -153,6 +153,10 @@ impl App {
             let response = Response::error(Status::BAD_REQUEST, message);
             (response, Refused::BadRequest)
         })?;
+        let account = account.map(|proof| Account {
+            id: proof.user,
+            until_ms: proof.until_ms,
+        });
         self.stranger.admit(request.conn, opening, account);
         Ok(key)
     }

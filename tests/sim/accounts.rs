@@ -776,6 +776,32 @@ fn a_socket_ends_with_its_token() {
 }
 
 #[test]
+fn strangers_talk_on_without_their_accounts_when_their_tokens_expire() {
+    let mut town = Town::new();
+    let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
+    let life = 72 * 3_600_000 - 5_000;
+    town.now.unix_ms += life;
+    town.now.micros += life * 1_000;
+    let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
+    for at in [mine, theirs] {
+        town.say(at, json!({ "type": "findMatch" }));
+    }
+    town.say(mine, json!({ "type": "keepInTouch" }));
+    town.hear(mine);
+    town.hear(theirs);
+    town.pass(6_000);
+    town.say(theirs, json!({ "type": "keepInTouch" }));
+    assert_eq!(town.hear(theirs)[0]["code"], "account_required");
+    town.say(
+        theirs,
+        json!({ "type": "sendMessage", "text": "still here" }),
+    );
+    assert_eq!(town.hear(mine)[0]["text"], "still here");
+    assert!(town.store.rooms.is_empty());
+    town.empty();
+}
+
+#[test]
 fn people_are_counted_and_told_at_most_every_five_seconds() {
     let mut town = Town::new();
     let ann = town.register("ann", "DE");

@@ -34,20 +34,17 @@ pub enum Admission {
 
 /// Who somebody has proved to be, and until when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Proof {
-    pub(super) user: Uuid,
-    pub(super) until_ms: u64,
+pub struct Proof {
+    /// Whose account it is.
+    pub user: Uuid,
+    /// When the token expires.
+    pub until_ms: u64,
 }
 
 impl Accounts {
     /// Whose account a request comes with, if it comes with one: by the Authorization field (RFC 6750 section 2.1), or by
     /// `token` in the query. The error is the answer to a token that is not good.
-    pub fn identify(&self, head: &Head<'_>, now: Now) -> Result<Option<Uuid>, Response> {
-        let proof = self.proof(head, now)?;
-        Ok(proof.map(|proof| proof.user))
-    }
-
-    pub(super) fn proof(&self, head: &Head<'_>, now: Now) -> Result<Option<Proof>, Response> {
+    pub fn identify(&self, head: &Head<'_>, now: Now) -> Result<Option<Proof>, Response> {
         // Other schemes are somebody else's, such as a proxy's.
         let mut bearers = head.fields("authorization").filter_map(|field| {
             let (scheme, token) = field.split_once(' ').unwrap_or((field, ""));
@@ -75,7 +72,7 @@ impl Accounts {
 
     /// Who a request comes from, which must come from somebody.
     pub(super) fn require(&self, head: &Head<'_>, now: Now) -> Result<Proof, Response> {
-        let proof = self.proof(head, now)?;
+        let proof = self.identify(head, now)?;
         proof.ok_or_else(|| unauthorized("missing authorization"))
     }
 

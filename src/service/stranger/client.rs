@@ -29,6 +29,15 @@ pub struct Opening {
     pub format: Format,
 }
 
+/// The account that a connection comes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Which.
+    pub id: Uuid,
+    /// When the token expires that says so. From then on the connection is anonymous.
+    pub until_ms: u64,
+}
+
 /// One connection to this face.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -65,7 +74,7 @@ pub(super) struct Client {
 #[derive(Debug)]
 pub(super) struct Member {
     /// Which account.
-    pub(super) account: Uuid,
+    pub(super) account: Account,
     /// Whether this person would like to meet the partner again.
     pub(super) keeping: Keeping,
 }
@@ -81,7 +90,12 @@ pub(super) struct Wish {
 }
 
 impl Client {
-    pub(super) fn new(conn: ConnId, user: Uuid, account: Option<Uuid>, opening: Opening) -> Self {
+    pub(super) fn new(
+        conn: ConnId,
+        user: Uuid,
+        account: Option<Account>,
+        opening: Opening,
+    ) -> Self {
         Self {
             conn,
             user,
@@ -111,7 +125,7 @@ impl Client {
 
     /// The account that the connection belongs to, unless it is anonymous.
     pub(super) fn account(&self) -> Option<Uuid> {
-        self.member.as_ref().map(|member| member.account)
+        self.member.as_ref().map(|member| member.account.id)
     }
 
     /// Who this is to the matcher: the same with each of their connections, if they have an account.

@@ -220,14 +220,15 @@ mod tests {
         use crate::kernel::outbox::Outbox;
         use crate::kernel::stats::Stats;
         use crate::kernel::time::Now;
-        use crate::service::stranger::{Opening, Settings};
+        use crate::service::stranger::{Account, Opening, Settings};
 
         let mut settings = Settings::default();
         settings.video.require_account = true;
         let mut stranger = Stranger::new(settings, [7; 32]);
         let (mut out, mut stats) = (Outbox::default(), Stats::default());
         let people = [Some(1), Some(2), None]
-            .map(|account: Option<u128>| account.map(uuid::Uuid::from_u128));
+            .map(|account: Option<u128>| account.map(uuid::Uuid::from_u128))
+            .map(|account| account.map(|id| Account { id, until_ms: 1 }));
         let heard = [0, 1, 2].map(|number: u32| {
             let conn = ConnId::new(number, 1);
             out.open(conn);

@@ -45,6 +45,7 @@ impl Stranger {
             ));
         }
         let mode = wish.mode.unwrap_or_default();
+        self.forget_expired(conn, turn);
         self.check_account(conn, mode)?;
         self.spend_skip(conn, turn)?;
         self.clients[conn.index()].mode = mode;
@@ -63,6 +64,7 @@ impl Stranger {
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
         let mode = wish.mode.unwrap_or(self.clients[conn.index()].mode);
+        self.forget_expired(conn, turn);
         self.check_account(conn, mode)?;
         self.spend_skip(conn, turn)?;
         self.part(conn, Left::Next, turn);

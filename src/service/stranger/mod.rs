@@ -38,7 +38,7 @@ use crate::limits;
 use crate::wire::fault::Fault;
 
 use client::Client;
-pub use client::{Format, Opening};
+pub use client::{Account, Format, Opening};
 use command::Command;
 pub use ice::Video;
 pub use keep::Pact;
@@ -129,7 +129,7 @@ impl Stranger {
     }
 
     /// Takes in somebody who connects, perhaps with an account; [`Stranger::opened`] follows.
-    pub fn admit(&mut self, conn: ConnId, opening: Opening, account: Option<Uuid>) {
+    pub fn admit(&mut self, conn: ConnId, opening: Opening, account: Option<Account>) {
         while self.clients.len() <= conn.index() {
             self.clients.push(Client::vacant());
         }
@@ -232,7 +232,7 @@ impl Stranger {
                 self.stop(conn, turn);
                 Ok(())
             }
-            Command::KeepInTouch => self.keep_in_touch(conn),
+            Command::KeepInTouch => self.keep_in_touch(conn, turn),
             Command::Stats => {
                 let census = Mode::ALL.map(|mode| self.lobby.census(mode));
                 let searching = census.iter().map(|census| census.searching).sum();
