@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use email_address::{EmailAddress, Options};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -146,34 +147,26 @@ fn pseudo_key(pseudo: &str) -> Result<String, Fault> {
     Ok(key)
 }
 
-/// Whether a text is an e-mail address (RFC 5321 section 4.1.2, without quotes and bare hosts; letters of any alphabet as
-/// in RFC 6531).
+/// Whether a text is an e-mail address (RFC 5321, RFC 6531) that mail can be sent to from anywhere: without quotes, at a host with a
+/// name in the domain name system, and of letters only where it is not ASCII.
 fn is_address(text: &str) -> bool {
+    let options = Options::default()
+        .with_required_tld()
+        .without_domain_literal()
+        .without_display_text();
     let Some((name, host)) = text.rsplit_once('@') else {
         return false;
     };
-    let is_letter =
-        |char: char| char.is_ascii_alphanumeric() || !char.is_ascii() && char.is_alphanumeric();
-    let is_atom = |atom: &str| {
-        !atom.is_empty()
-            && atom
-                .chars()
-                .all(|char| is_letter(char) || "!#$%&'*+-/=?^_`{|}~".contains(char))
-    };
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.chars().all(|char| is_letter(char) || char == '-')
-    };
+    let is_in_host = |char: char| char.is_alphanumeric() || matches!(char, '-' | '.');
     let is_numeric = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
     text.len() <= limits::EMAIL_BYTES_MAX
-        && name.len() <= 64
-        && name.split('.').all(is_atom)
-        && host.split('.').all(is_label)
-        && host
-            .rsplit_once('.')
-            .is_some_and(|(_, last)| !is_numeric(last))
+        && !name.starts_with('"')
+        && text
+            .chars()
+            .all(|char| char.is_ascii() || char.is_alphanumeric())
+        && host.chars().all(is_in_host)
+        && !host.rsplit('.').next().is_some_and(is_numeric)
+        && EmailAddress::parse_with_options(text, options).is_ok()
 }
 
 #[cfg(test)]
@@ -343,6 +336,12 @@ mod tests {
             "a@b_c.co",
             "a<b@c.co",
             "a\u{ff20}b.co",
+            "a\u{ff20}a@b.co",
+            "a\u{200b}@b.co",
+            "a@b\u{2800}.co",
+            "\"a\"@b.co",
+            "Ann <a@b.co>",
+            "a@b!c.co",
             "a,b@c.co",
             &format!("n{name}@b.co"),
             &format!("a@d{label}.org"),
