@@ -249,6 +249,8 @@ fn who_does_not_say_who_they_are_is_not_let_in() {
         &format!("?user_id={}&username=a", "x".repeat(65)),
         &format!("?user_id=a&username={}", "x".repeat(33)),
         "?user_id=a%00&username=a",
+        "?user_id=a&username=a%E2%80%AEb",
+        "?user_id=a&username=%E2%A0%80",
         "?user_id=%ff&username=a",
     ] {
         let mut raw = server.raw();
@@ -684,10 +686,10 @@ fn requests_that_make_no_sense_are_refused() {
         assert_eq!(response.status, 400, "{body}");
         assert_eq!(response.error(), "Room name is required", "{body}");
     }
-    assert_eq!(
-        post(&server, "/api/rooms", &json!({ "name": "x".repeat(65) })).status,
-        400
-    );
+    for bad in ["x".repeat(65), "a\u{202e}b".into(), "\u{200b}".into()] {
+        let response = post(&server, "/api/rooms", &json!({ "name": bad }));
+        assert_eq!(response.status, 400, "{bad:?}");
+    }
     assert_eq!(
         post(
             &server,

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::country;
-use super::fold::{fold, fold_visible, is_directing};
+use super::fold::{fold, fold_visible};
 use super::json::RawText;
+use super::visible;
 use crate::kernel::secret::Secret;
 use crate::limits;
 
@@ -130,15 +131,11 @@ fn string<'t>(field: &str, raw: Option<&'t RawValue>) -> Result<Cow<'t, str>, Fa
 fn pseudo_key(pseudo: &str) -> Result<String, Fault> {
     let (min, max) = (limits::PSEUDO_CHARS_MIN, limits::PSEUDO_CHARS_MAX);
     let key = fold_visible(pseudo);
-    let is_long = (min..=max).contains(&pseudo.chars().count());
-    if !is_long || key.is_empty() {
+    if visible::count(pseudo) < min || pseudo.chars().count() > max {
         return Err(format!("pseudo must have {min} to {max} characters").into());
     }
-    if pseudo
-        .chars()
-        .any(|char| char.is_control() || is_directing(char))
-    {
-        return Err("pseudo must not contain control characters".into());
+    if !visible::is_presentable(pseudo) {
+        return Err("pseudo must not contain characters that are not seen".into());
     }
     // Other forms of the sign are the same one when they are compared.
     if key.contains('@') {
@@ -282,6 +279,12 @@ mod tests {
             "a\u{2066}b",
             "\u{200b}\u{200b}",
             "\u{3164}\u{3164}",
+            "\u{2800}\u{2800}",
+            "x\u{ad}",
+            "e\u{301}",
+            "a\u{1d173}nn",
+            "a\u{200b}nn",
+            "a\u{e000}b",
             &long,
         ] {
             assert!(with("pseudo", json!(pseudo)).is_err(), "{pseudo:?}");
@@ -289,7 +292,8 @@ mod tests {
         let key = |pseudo: &str| with("pseudo", json!(pseudo)).expect("sound").pseudo_key;
         for (one, other) in [
             ("Ann", "aNN"),
-            ("Ann", "A\u{200b}nn"),
+            ("Ann", "A\u{200d}nn\u{fe0f}"),
+            ("Ann Marie", "Ann \u{3000} Marie"),
             ("STRASSE", "stra\u{df}e"),
         ] {
             assert_eq!(key(one), key(other));

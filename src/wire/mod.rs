@@ -21,3 +21,4 @@ pub mod sdp;
 pub mod token;
 pub mod upgrade;
 pub mod utf8;
+pub mod visible;

@@ -15,7 +15,7 @@ use crate::kernel::record::Side;
 use crate::limits;
 use crate::wire::head::{Head, Method};
 use crate::wire::response::{Response, Status};
-use crate::wire::{body, query};
+use crate::wire::{body, query, visible};
 
 /// What can be had by plain requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -307,11 +307,10 @@ fn name(request: &Request<'_>) -> Result<String, Response> {
     let wanted: Option<Wanted> = body::object(body::json(request.head, request.body)?);
     let name = wanted.map(|wanted| wanted.name.trim().to_owned());
     name.filter(|name| {
-        let chars = name.chars().count();
-        (1..=limits::LABEL_CHARS_MAX).contains(&chars) && !name.chars().any(char::is_control)
+        name.chars().count() <= limits::LABEL_CHARS_MAX && visible::is_presentable(name)
     })
     .ok_or_else(|| {
-        let message = "name must have 1 to 64 characters, none of them control characters";
+        let message = "name must have 1 to 64 characters that are seen";
         Response::error(Status::BAD_REQUEST, message)
     })
 }
@@ -325,12 +324,9 @@ fn emoji(request: &Request<'_>) -> Result<String, Response> {
     let wanted: Option<Wanted> = body::object(body::json(request.head, request.body)?);
     let emoji = wanted.map(|wanted| wanted.emoji);
     emoji
-        .filter(|emoji| {
-            (1..=limits::EMOJI_BYTES_MAX).contains(&emoji.len())
-                && !emoji.chars().any(char::is_control)
-        })
+        .filter(|emoji| emoji.len() <= limits::EMOJI_BYTES_MAX && visible::is_presentable(emoji))
         .ok_or_else(|| {
-            let message = "emoji must have 1 to 32 bytes, none of them control characters";
+            let message = "emoji must have 1 to 32 bytes of characters that are seen";
             Response::error(Status::BAD_REQUEST, message)
         })
 }

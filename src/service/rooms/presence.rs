@@ -16,7 +16,7 @@ use crate::kernel::membership::SeatId;
 use crate::limits;
 use crate::wire::fault::Fault;
 use crate::wire::frame::{self, Kind};
-use crate::wire::{json, query};
+use crate::wire::{json, query, visible};
 
 /// How many rooms the greeting names.
 const ROOMS_NAMED: usize = 20;
@@ -173,8 +173,8 @@ impl Rooms {
         if room.is_some_and(|room| self.is_overrun(room)) {
             return Err(Fault::too_fast(speech::BEHIND_US));
         }
-        if room.is_none() && (id.trim() != id || id.chars().any(char::is_control)) {
-            let message = "A room's name has no blanks around it and no control characters.";
+        if room.is_none() && (id.trim() != id || !visible::is_presentable(id)) {
+            let message = "A room's name has no blanks around it, and all of it is seen.";
             return Err(Fault::bad_field("content", message));
         }
         self.people
@@ -355,6 +355,9 @@ pub(super) fn check_identity(user_id: &str, username: &str) -> Result<(), &'stat
     let is_odd = |char: char| char.is_control() || char == '\u{fffd}';
     if user_id.chars().chain(username.chars()).any(is_odd) {
         return Err("user_id and username must be UTF-8 without control characters");
+    }
+    if !visible::is_presentable(username) {
+        return Err("username must not contain characters that are not seen");
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::limits;
 use crate::wire::fault::Fault;
 use crate::wire::head::Head;
 use crate::wire::response::{Response, Status};
-use crate::wire::{body, query};
+use crate::wire::{body, query, visible};
 
 #[derive(Serialize)]
 struct ShownRoom<'a> {
@@ -56,10 +56,8 @@ impl Rooms {
         if name.is_empty() {
             return Response::error(Status::BAD_REQUEST, "Room name is required");
         }
-        if name.chars().count() > limits::ROOM_NAME_CHARS_MAX || name.chars().any(char::is_control)
-        {
-            let message =
-                "Room name may have at most 64 characters, none of them control characters";
+        if name.chars().count() > limits::ROOM_NAME_CHARS_MAX || !visible::is_presentable(&name) {
+            let message = "Room name may have at most 64 characters, all of which are seen";
             return Response::error(Status::BAD_REQUEST, message);
         }
         if let Err(fault) = self.spend_by_address(request, turn) {
