@@ -221,8 +221,6 @@ pub enum Answer {
     Reacted {
         /// In which room.
         room: Uuid,
-        /// Who is in it.
-        users: [Uuid; 2],
         /// Whether that changed anything.
         has_changed: bool,
     },

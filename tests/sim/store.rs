@@ -287,7 +287,6 @@ impl Store {
         let room = self.rooms.values().find(|kept| has(kept));
         let room = room.map(|kept| kept.room.id).ok_or(Refusal::Missing)?;
         let kept = self.room(room, user, now_ms)?;
-        let users = kept.room.users;
         let Some(message) = kept.messages.iter_mut().find(|kept| kept.id == message) else {
             return Err(Refusal::Missing);
         };
@@ -298,7 +297,6 @@ impl Store {
         }
         Ok(Answer::Reacted {
             room,
-            users,
             has_changed: before != message.reactions,
         })
     }

@@ -230,7 +230,7 @@ impl Model {
                     |room: &&ModelRoom| room.messages.iter().any(|kept| kept.id == message);
                 let room = self.rooms.values().find(has_it).map(|room| room.room.id);
                 let room = self.admit(room.ok_or(Refusal::Missing)?, user, now_ms)?;
-                let (id, users) = (room.room.id, room.room.users);
+                let id = room.room.id;
                 let kept = room.messages.iter_mut().find(|kept| kept.id == message);
                 let reactions = &mut kept.expect("it has it").reactions;
                 let before = reactions.clone();
@@ -241,7 +241,6 @@ impl Model {
                 }
                 Ok(Answer::Reacted {
                     room: id,
-                    users,
                     has_changed: *reactions != before,
                 })
             }

@@ -463,7 +463,6 @@ fn reactions_replace_each_other(store: &mut Store) {
     let reacted = |has_changed| {
         Ok(Answer::Reacted {
             room: id(10),
-            users: [id(1), id(2)],
             has_changed,
         })
     };

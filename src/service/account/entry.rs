@@ -234,7 +234,7 @@ impl Accounts {
         };
         let (fault, cid) = match command::parse(text) {
             Ok(Command::Say { content, cid }) => {
-                match self.say(conn, room, side, &content, cid.as_deref(), turn) {
+                match self.say(conn, room, side, content, cid.clone(), turn) {
                     Ok(()) => return,
                     Err(fault) => (fault, cid),
                 }

@@ -234,9 +234,7 @@ impl Accounts {
         turn: &mut Turn<'_>,
     ) {
         let response = match outcome {
-            Ok(Answer::Reacted {
-                room, has_changed, ..
-            }) => {
+            Ok(Answer::Reacted { room, has_changed }) => {
                 if has_changed {
                     self.tell_reaction(room, &reacting, turn);
                 }

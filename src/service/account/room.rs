@@ -1,5 +1,7 @@
 //! What people say in private rooms.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::pending::Errand;
@@ -33,8 +35,8 @@ impl Accounts {
         conn: ConnId,
         room: Uuid,
         side: Side,
-        content: &str,
-        cid: Option<&str>,
+        content: Cow<'_, str>,
+        cid: Option<Cow<'_, str>>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'static>> {
         let users = self.users_of(room, turn)?;
@@ -45,22 +47,23 @@ impl Accounts {
             .take(self.settings.message_rate, turn.now.micros)
             .map_err(Fault::too_fast)?;
         let id = self.order.next(turn.now.unix_ms, &mut self.random);
-        let query = Query::Say {
-            id,
-            room,
-            user,
-            content: content.to_owned(),
-            cid: cid.map(str::to_owned),
-            now_ms: turn.now.unix_ms,
-        };
-        let errand = Errand::Say(Box::new(Saying {
+        let saying = Saying {
             id,
             room,
             side,
             users,
-            content: content.to_owned(),
-            cid: cid.map(str::to_owned),
-        }));
+            content: content.into_owned(),
+            cid: cid.map(Cow::into_owned),
+        };
+        let query = Query::Say {
+            id,
+            room,
+            user,
+            content: saying.content.clone(),
+            cid: saying.cid.clone(),
+            now_ms: turn.now.unix_ms,
+        };
+        let errand = Errand::Say(Box::new(saying));
         let ticket = self
             .ask(Some(conn), Ask::Store(query), errand, turn)
             .map_err(|unasked| failure::fault(unasked.refusal))?;

@@ -215,7 +215,6 @@ fn react(
     };
     Ok(Ok(Answer::Reacted {
         room: room.id,
-        users: room.users,
         has_changed: changed > 0,
     }))
 }
