@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use support::{Client, Member, Response, Server};
 use tungstenite::Message;
 
+const NOBODY: &str = "6f0c3a52-0000-4000-8000-000000000000";
+
 fn document(server: &Server, target: &str) -> Value {
     let response = server.get(target);
     assert_eq!(response.field("content-type"), Some("application/yaml"));
@@ -242,6 +244,45 @@ fn requests_are_answered_as_documented() {
                 let body: Value = serde_json::from_slice(&response.body).expect("JSON");
                 check(&api, &content["schema"], &body)
                     .unwrap_or_else(|fault| panic!("{path}: {fault}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_route_has_the_refusals_that_its_kind_has() {
+    let server = Server::plain();
+    let api = document(&server, "/openapi.yaml");
+    let ann = server.register("ann", "FR");
+    let huge = "x".repeat(70_000);
+    for (path, methods) in api["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let what = format!("{method} {path}");
+            let responses = operation["responses"].as_object().expect("responses");
+            for (status, response) in responses {
+                let is_later = matches!(status.as_str(), "429" | "503" | "507");
+                let has_time = !resolve(&api, response)["headers"]["Retry-After"].is_null();
+                assert_eq!(is_later, has_time, "{what}: {status}");
+            }
+            let has = |status: &str| responses.contains_key(status);
+            if operation["security"].to_string().contains("account") {
+                assert!(["401", "429", "503"].iter().all(|one| has(one)), "{what}");
+            }
+            if operation.get("requestBody").is_none() {
+                continue;
+            }
+            assert!(["400", "413", "415"].iter().all(|one| has(one)), "{what}");
+            let path = path.replace(['{', '}'], "");
+            let method = method.to_uppercase();
+            for (kind, body, status) in [
+                ("application/json", huge.as_str(), 413),
+                ("text/plain", "x", 415),
+            ] {
+                let mut raw = server.raw();
+                let (token, length) = (&ann.token, body.len());
+                let path = path.replace("room_id", NOBODY).replace("id", NOBODY);
+                raw.send(format!("{method} {path} HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer {token}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"));
+                assert_eq!(raw.response_to(&method).status, status, "{what}");
             }
         }
     }
