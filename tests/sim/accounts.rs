@@ -1,10 +1,12 @@
 //! Accounts, the pool and private rooms, with a store in memory and a clock of our own.
 
+use passerby::app::Settings;
 use passerby::kernel::ask::Refusal;
 use passerby::kernel::stats::Refused;
 use passerby::limits;
 use serde_json::{Value, json};
 
+use crate::store::Store;
 use crate::town::{Member, Mood, Town};
 
 fn ids(heard: &[Value], kind: &str) -> Vec<String> {
@@ -552,6 +554,31 @@ fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
     );
     assert_eq!(heard[1], json!({ "close": 1000 }));
     assert_eq!(town.hear(theirs), [json!({ "close": 1000 })]);
+    town.empty();
+}
+
+#[test]
+fn what_is_kept_after_a_room_has_ended_is_told_to_nobody() {
+    let mut settings = Settings::default();
+    settings.accounts.room_ms = 1_000;
+    let mut town = Town::run(Store::default(), 1_761_129_000_000, settings);
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    let theirs = town.open(&format!("/ws/{room}"), &bob);
+    let notices = town.open("/ws/notifications", &bob);
+    town.say(mine, json!({ "type": "message", "content": "one" }));
+    let id = town.hear(mine)[0]["id"].clone();
+    town.hear(notices);
+    town.mood = Mood::Silent;
+    town.say(theirs, json!({ "type": "read", "id": id }));
+    town.say(mine, json!({ "type": "message", "content": "two" }));
+    town.pass(1_500);
+    assert_eq!(town.hear(mine)[0]["code"], "room_ended");
+    assert_eq!(town.kinds(notices), ["room_closed"]);
+    town.mood = Mood::Prompt;
+    town.settle();
+    assert_eq!(town.store.kept.len(), 2);
+    assert!(town.hear(notices).is_empty());
     town.empty();
 }
 

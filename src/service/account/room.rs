@@ -105,7 +105,8 @@ impl Accounts {
         time::write_rfc3339(&mut sent_at, sent_ms);
         // Nobody may have heard of a message of which nobody knew whether it was kept.
         let is_news = is_new || self.forget_unsure(saying.room, id);
-        if is_news {
+        // Whoever was told that the room has ended hears of nothing that was said there, though it was said in time.
+        if is_news && !self.expiry.has_ended(saying.room) {
             turn.stats.private_messages += 1;
             self.spread(asker, &saying, id, &sent_at, turn);
         }
@@ -304,7 +305,7 @@ impl Accounts {
                 }
             }
         }
-        if has_changed {
+        if has_changed && !self.expiry.has_ended(room) {
             self.notify(user, &event, turn);
         }
     }
