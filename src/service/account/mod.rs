@@ -2,7 +2,7 @@
 //! (`/auth/*`, `/pool/*`, `/rooms/*`, `/messages/*`, `GET /ws/{room_id}`, `GET /ws/notifications`).
 //!
 //! Owns: the questions that are not answered yet (`pending`), the sockets and whose they are (`sockets`, `people`),
-//! the rooms that have one (`doors`), and who waits for a match (`pool`). What lasts is the store's: it is asked, and what follows
+//! the rooms that have one (`doors`), who waits for a match (`pool`), and who is logging in (`tries`). What lasts is the store's: it is asked, and what follows
 //! from its answer happens in a later turn.
 //!
 //! Invariants: nothing is acknowledged before the store has kept it; the partner hears of it once, in the order in which it was
