@@ -54,6 +54,10 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 /// Requests served on one connection.
 pub const REQUESTS_MAX: u16 = 1_000;
+/// Requests answered in one turn, a response counting as one more for each [`DELIVERY_BYTES`] in it.
+pub const REQUESTS_PER_TURN: usize = 256;
+/// Requests of one connection that one turn answers.
+pub const REQUESTS_PER_CONNECTION_TURN: usize = 16;
 /// How long what is queued on a closed connection may take to go out, in milliseconds.
 pub const FINISH_MS: u64 = 30_000;
 /// How long a peer may take to send its FIN after ours, in milliseconds.

@@ -6,6 +6,7 @@ use super::admission::Door;
 use super::application::{Application, Turn};
 use super::drain::Drain;
 use super::http::Http;
+use super::share::Share;
 use super::ws::Ws;
 use super::{Admission, Settings};
 use crate::kernel::addresses::Subscriber;
@@ -30,6 +31,8 @@ impl Paused {
     pub(super) const RATE: u8 = 4;
     /// The program owes it an answer.
     pub(super) const ANSWER: u8 = 8;
+    /// Its requests have had their share of the turn.
+    pub(super) const SHARE: u8 = 16;
 
     pub(super) fn set(&mut self, reason: u8) {
         self.0 |= reason;
@@ -96,6 +99,7 @@ pub struct Connections<A: Application> {
     /// What waits in all lanes that have stopped moving.
     stalled_bytes: usize,
     pub(super) fired: Vec<u32>,
+    pub(super) share: Share,
     pub(super) date: super::http::Date,
 }
 
@@ -113,6 +117,7 @@ impl<A: Application> Connections<A> {
             refused: 0,
             stalled_bytes: 0,
             fired: Vec::new(),
+            share: Share::default(),
             date: super::http::Date::default(),
         }
     }
@@ -352,10 +357,13 @@ impl<A: Application> Connections<A> {
             Phase::Ws(ws) => Some(ws.face),
             _ => None,
         };
+        if face.is_none() {
+            // Not now: who reads fast would be served without end in one turn.
+            self.http_rest(id);
+        }
         self.unpause(id, Paused::BACKLOG, turn);
-        match face {
-            Some(face) => self.app.drained(id, face, turn),
-            None => self.http_continue(id, turn),
+        if let Some(face) = face {
+            self.app.drained(id, face, turn);
         }
     }
 
