@@ -18,6 +18,9 @@ use crate::limits;
 pub struct Subscriber(u64);
 
 impl Subscriber {
+    /// Nobody: the unspecified network, from which no connection comes.
+    pub const NOBODY: Self = Self(0);
+
     /// The subscriber behind `address`; an IPv4 address that is written as IPv6 is the same one.
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
