@@ -39,14 +39,15 @@ impl World {
             ..conn::Settings::default()
         };
         let key = Key::new(&Secret::new("x".repeat(32))).expect("long enough");
+        let now = Now {
+            micros: 1_000_000,
+            unix_ms: 1_761_129_000_000,
+        };
         Self {
-            server: Server::new(App::new(settings, key, [7; 32]), connections),
+            server: Server::new(App::new(settings, key, [7; 32], now), connections),
             out: Outbox::default(),
             stats: Stats::default(),
-            now: Now {
-                micros: 1_000_000,
-                unix_ms: 1_761_129_000_000,
-            },
+            now,
             dirty: Vec::new(),
             inbox: vec![0; 16 * 1024],
         }

@@ -54,8 +54,9 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 /// Requests served on one connection.
 pub const REQUESTS_MAX: u16 = 1_000;
-/// Requests answered in one turn, a response counting as one more for each [`DELIVERY_BYTES`] in it.
-pub const REQUESTS_PER_TURN: usize = 256;
+/// Requests answered in one turn, and as many again of connections that rested since an earlier one; a response counts as
+/// one more for each [`DELIVERY_BYTES`] in it.
+pub const REQUESTS_PER_TURN: usize = 128;
 /// Requests of one connection that one turn answers.
 pub const REQUESTS_PER_CONNECTION_TURN: usize = 16;
 /// How long what is queued on a closed connection may take to go out, in milliseconds.
@@ -107,6 +108,10 @@ pub const RECENT_PARTNER_MS: u64 = 600_000;
 pub const PROBE_DEPTH: usize = 16;
 /// Shortest time between two typing notices that are relayed, in milliseconds.
 pub const TYPING_MS: u64 = 1_000;
+/// Typing notices of one person in rooms that are relayed a second, however often they begin and stop.
+pub const TYPING_PER_SECOND: f64 = 4.0;
+/// Typing notices of one person in rooms that are relayed at once.
+pub const TYPING_BURST: u32 = 10;
 /// Pause before somebody who wants to be matched by itself is queued again, in milliseconds.
 pub const AUTO_REQUEUE_MS: u64 = 3_000;
 /// Signalling messages a second and at once.
@@ -140,10 +145,10 @@ pub const MOVES_PER_SECOND: f64 = 5.0;
 pub const MOVES_BURST: u32 = 128;
 /// Messages kept for each room.
 pub const HISTORY_MESSAGES: usize = 200;
-/// What is kept for all rooms together, in bytes; above that a room that speaks forgets its oldest messages.
+/// What is kept for all rooms together, in bytes; above that whichever keeps most forgets its oldest messages.
 pub const HISTORY_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// What of a room's history somebody who joins is sent, in bytes.
-pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
+/// What of a room's history, or of the letters that waited, a socket is sent at once, in bytes; with one message more.
+pub const PIECE_BYTES: usize = 16 * 1024;
 /// What of a room one round of it brings to each member, in bytes.
 pub const ROUND_BYTES: usize = 32 * 1024;
 /// How long a turn should take at most, in microseconds; longer ones are counted.
@@ -156,6 +161,8 @@ pub const DELIVERY_BYTES: usize = 4 * 1024;
 pub const ROOM_BACKLOG_BYTES: usize = 1024 * 1024;
 /// What may wait to go round in one room, in bytes, before nobody else may join it.
 pub const ROOM_BACKLOG_BYTES_MAX: usize = 4 * ROOM_BACKLOG_BYTES;
+/// What may wait to go round in one room, in bytes, before nobody is told any more who types there.
+pub const ROOM_TYPING_BYTES: usize = 16 * 1024;
 /// What may wait to go round in all rooms together, in bytes.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Direct messages kept for one absent person.
@@ -164,8 +171,14 @@ pub const LETTERS_MAX: usize = 100;
 pub const LETTER_MS: u64 = 86_400_000;
 /// What is kept for all absent people together, in bytes.
 pub const LETTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What is kept, of that, for ids that were never here, in bytes.
+pub const UNSEEN_LETTER_BYTES_MAX: usize = LETTER_BYTES_MAX / 8;
+/// After how long it may be tried again to write to somebody for whom nothing more can be kept, in milliseconds.
+pub const MAILBOX_RETRY_MS: u64 = 60_000;
 /// Absent people that are remembered.
 pub const ABSENT_MAX: usize = 20_000;
+/// Of these, ids that were never here and for which only letters wait.
+pub const UNSEEN_MAX: usize = ABSENT_MAX / 10;
 /// The largest list that one HTTP response brings, in bytes.
 pub const LISTING_BYTES_MAX: usize = 160 * 1024;
 /// Messages in one page of a room's history, unless fewer are asked for.
@@ -274,8 +287,11 @@ const _: () = assert!(ASKS_PER_SOCKET_LOW < ASKS_PER_SOCKET_MAX);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
 const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);
-// Whoever joins a room has less queued than the high-water mark, and is sent its history at once.
-const _: () = assert!(QUEUE_HIGH_BYTES + JOIN_HISTORY_BYTES + ROUND_BYTES < QUEUE_MAX_BYTES);
+// Whoever is given a piece has less queued than the high-water mark, and a round may come in the same turn.
+const _: () = assert!(
+    QUEUE_HIGH_BYTES + PIECE_BYTES + ROUND_BYTES + 2 * (MESSAGE_BYTES_MAX as usize)
+        < QUEUE_MAX_BYTES
+);
 const _: () = assert!(LISTING_BYTES_MAX + QUEUE_HIGH_BYTES < QUEUE_MAX_BYTES);
-const _: () = assert!(MESSAGE_BYTES_MAX as usize <= JOIN_HISTORY_BYTES);
+const _: () = assert!(ROOM_TYPING_BYTES < ROUND_BYTES && ROUND_BYTES < ROOM_BACKLOG_BYTES);
 const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 < MESSAGE_BYTES_MAX as usize);

@@ -18,12 +18,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use passerby::app::{App, Server};
 use passerby::config::{self, Config, Invocation};
 use passerby::edge::{hash, store};
 use passerby::kernel::ask::{Ask, Refusal, Ticket};
+use passerby::kernel::time::Now;
 use passerby::net::{Handle, Reactor};
 
 /// How long the store may take to finish what it was asked when the server stops.
@@ -67,7 +68,7 @@ fn serve(config: &Config) -> Result<(), String> {
     getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
     let table_seed = getrandom::u64().map_err(|error| format!("no randomness: {error}"))?;
     #[cfg_attr(not(debug_assertions), allow(unused_mut))]
-    let mut app = App::new(config.app(), key, seed);
+    let mut app = App::new(config.app(), key, seed, now());
     // While the page is worked on, a reload shows an edit.
     #[cfg(debug_assertions)]
     {
@@ -93,6 +94,15 @@ fn serve(config: &Config) -> Result<(), String> {
         log::warn!("the store did not finish in time");
     }
     outcome.map_err(|error| format!("the loop failed: {error}"))
+}
+
+/// The time at which the server starts.
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    Now {
+        micros: 0,
+        unix_ms: unix.unwrap_or_default().as_millis() as u64,
+    }
 }
 
 /// Where the loop's questions go.

@@ -192,6 +192,26 @@ pub const KEYS: &[Key] = &[
         "Requests of one account at once [default: 100]",
         request.burst
     ),
+    number!(
+        "api_rate",
+        "Plain requests to /api/ a second of one address; 0 is any number [default: 20]",
+        api.per_second
+    ),
+    number!(
+        "api_burst",
+        "Plain requests to /api/ of one address at once [default: 200]",
+        api.burst
+    ),
+    number!(
+        "room_rate",
+        "New rooms a second of one address; 0 is any number [default: 0.1]",
+        room.per_second
+    ),
+    number!(
+        "room_burst",
+        "New rooms of one address at once [default: 20]",
+        room.burst
+    ),
     Key {
         name: "allowed_origins",
         aliases: &[],

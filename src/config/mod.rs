@@ -53,6 +53,8 @@ pub struct Config {
     pub frame: Pace,
     pub register: Pace,
     pub request: Pace,
+    pub api: Pace,
+    pub room: Pace,
     pub allowed_origins: String,
     pub trusted_proxies: Vec<IpNet>,
     pub widen_after_ms: u64,
@@ -86,6 +88,8 @@ impl Default for Config {
             frame: pace(100.0, 200),
             register: pace(1.0, 100),
             request: pace(20.0, 100),
+            api: pace(20.0, 200),
+            room: pace(0.1, 20),
             allowed_origins: String::new(),
             trusted_proxies: Vec::new(),
             widen_after_ms: 8_000,
@@ -157,6 +161,7 @@ impl Config {
                 auto: self.auto_match,
                 format: self.stranger_format,
             },
+            api_rate: self.api.rate(),
             stranger: service::stranger::Settings {
                 message_rate: self.message.rate(),
                 skip_rate: self.skip.rate(),
@@ -172,6 +177,7 @@ impl Config {
             },
             rooms: service::rooms::Settings {
                 message_rate: self.message.rate(),
+                room_rate: self.room.rate(),
                 create_on_join: self.rooms_create_on_join,
                 ..service::rooms::Settings::default()
             },

@@ -1,8 +1,8 @@
 //! How requests are spread over turns, so that nobody who sends many at once holds everybody else up.
 //!
 //! A turn answers so many requests, and so many of one connection; a large response counts as several. Whoever is not
-//! served to the end rests, unread, until a later turn. The output of a connection that drains is no reason to go on
-//! in the same turn either.
+//! served to the end rests, unread, until a later turn, which has as much again for those who rested. The output of a
+//! connection that drains is no reason to go on in the same turn either.
 //!
 //! Invariants: a connection that is paused for [`Paused::SHARE`] is in `resting`, once; whoever came first goes on first.
 

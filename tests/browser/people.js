@@ -17,6 +17,8 @@ const FLAGS = {
   'connect-rate': 0,
   'skip-rate': 0,
   'message-rate': 0,
+  'room-rate': 0,
+  'api-rate': 0,
   'rematch-after-ms': 0,
 };
 
