@@ -71,9 +71,14 @@ impl<'a> RawText<'a> {
         self.raw
     }
 
+    /// What is between the quotes, with its escapes.
+    pub fn inner(self) -> &'a str {
+        &self.raw[1..self.raw.len() - 1]
+    }
+
     /// Whether it stands for more than `chars` code points. Counts only if there could be that many.
     pub fn exceeds(self, chars: usize) -> bool {
-        let inner = &self.raw.as_bytes()[1..self.raw.len() - 1];
+        let inner = self.inner().as_bytes();
         inner.len() > chars && count_escaped(inner).is_ok_and(|count| count > chars)
     }
 
@@ -84,7 +89,7 @@ impl<'a> RawText<'a> {
 
     /// The text it stands for.
     pub fn decode(self) -> Cow<'a, str> {
-        let inner = &self.raw[1..self.raw.len() - 1];
+        let inner = self.inner();
         if !inner.contains('\\') {
             return Cow::Borrowed(inner);
         }

@@ -36,6 +36,7 @@ use crate::kernel::time::Stamp;
 use crate::kernel::wheel::Wheel;
 use crate::limits;
 use crate::wire::fault::Fault;
+use crate::wire::id;
 
 use client::Client;
 pub use client::{Account, Format, Opening};
@@ -261,8 +262,10 @@ impl Stranger {
 
     /// Whether `pair`, as a client wrote it, names the conversation that `conn` is in.
     fn is_current(&self, conn: ConnId, pair: &str) -> bool {
-        self.lobby.peer(conn).is_some()
-            && Uuid::try_parse(pair).is_ok_and(|pair| pair == self.clients[conn.index()].pair)
+        let own = self.clients[conn.index()].pair;
+        // Nearly always it is written as we wrote it.
+        let is_own = pair.as_bytes() == id::text(own) || Uuid::try_parse(pair) == Ok(own);
+        is_own && self.lobby.peer(conn).is_some()
     }
 
     fn fresh_uuid(&mut self) -> Uuid {

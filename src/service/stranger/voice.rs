@@ -8,6 +8,7 @@ use super::plain;
 use crate::kernel::lobby::Mode;
 use crate::wire::fault::{self, Fault};
 use crate::wire::frame::{self, Kind};
+use crate::wire::id;
 
 /// How a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +104,7 @@ pub(super) fn joined(
     match format {
         Format::Text => line(lane, plain::PAIRED),
         Format::Json => {
-            let mut text = [0; 36];
-            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
+            let pair = id::text(pair);
             let mut listed = Vec::new();
             if !interests.is_empty() {
                 // Writing to a `Vec` cannot fail.
@@ -118,7 +118,7 @@ pub(super) fn joined(
                 lane,
                 &[
                     br#"{"type":"strangerJoined","pairId":""#,
-                    pair,
+                    &pair,
                     br#"","mode":""#,
                     mode.label().as_bytes(),
                     br#"","interests":"#,
@@ -142,13 +142,12 @@ pub(super) fn left(format: Format, lane: &mut Vec<u8>, pair: Uuid, left: Left) {
     match format {
         Format::Text => line(lane, plain::PARTED),
         Format::Json => {
-            let mut text = [0; 36];
-            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
+            let pair = id::text(pair);
             write(
                 lane,
                 &[
                     br#"{"type":"strangerLeft","pairId":""#,
-                    pair,
+                    &pair,
                     br#"","reason":""#,
                     left.label().as_bytes(),
                     br#""}"#,
@@ -170,24 +169,19 @@ pub(super) struct Stamped<'a> {
 /// Your partner says this; `text` is a JSON string.
 #[inline]
 pub(super) fn message(lane: &mut Vec<u8>, text: &str, stamped: Stamped<'_>) {
-    let (mut sender, mut pair, mut id) = ([0; 36], [0; 36], [0; 36]);
     write(
         lane,
         &[
             br#"{"type":"message","text":"#,
             text.as_bytes(),
             br#","userId":""#,
-            stamped
-                .sender
-                .hyphenated()
-                .encode_lower(&mut sender)
-                .as_bytes(),
+            &id::text(stamped.sender),
             br#"","pairId":""#,
-            stamped.pair.hyphenated().encode_lower(&mut pair).as_bytes(),
+            &id::text(stamped.pair),
             br#"","timestamp":""#,
             stamped.timestamp.as_bytes(),
             br#"","id":""#,
-            stamped.id.hyphenated().encode_lower(&mut id).as_bytes(),
+            &id::text(stamped.id),
             br#""}"#,
         ],
     );
@@ -200,14 +194,13 @@ pub(super) fn message_line(lane: &mut Vec<u8>, text: &str) {
 
 /// Your message went out; `cid` is a JSON string.
 pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
-    let mut text = [0; 36];
     write(
         lane,
         &[
             br#"{"type":"sent","cid":"#,
             cid.as_bytes(),
             br#","id":""#,
-            id.hyphenated().encode_lower(&mut text).as_bytes(),
+            &id::text(id),
             br#"","timestamp":""#,
             timestamp.as_bytes(),
             br#""}"#,
@@ -222,7 +215,6 @@ pub(super) fn typing(lane: &mut Vec<u8>, pair_id: Uuid, active: bool) {
 
 /// Your partner's browser says this to yours; `body` is any JSON value, passed on as it stood.
 pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair: Uuid) {
-    let mut text = [0; 36];
     let (kind, field) = labels;
     write(
         lane,
@@ -234,7 +226,7 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
             br#"":"#,
             body.as_bytes(),
             br#","pairId":""#,
-            pair.hyphenated().encode_lower(&mut text).as_bytes(),
+            &id::text(pair),
             br#""}"#,
         ],
     );
