@@ -1,6 +1,12 @@
-//! UUIDs as text (RFC 9562 section 4): 36 characters, digits in lower case.
+//! UUIDs (RFC 9562): made of random bits, and as text of 36 characters with digits in lower case.
 
 use uuid::Uuid;
+
+/// A UUID of version 4 with these random bits, but for the six that say so (section 5.4).
+#[inline]
+pub const fn random(high: u64, low: u64) -> Uuid {
+    Uuid::from_u64_pair(high & !0xf000 | 0x4000, low >> 2 | 1 << 63)
+}
 
 /// How long the text is.
 pub const BYTES: usize = 36;
@@ -33,6 +39,17 @@ pub fn text(id: Uuid) -> [u8; BYTES] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn random_ones_say_so() {
+        for bits in [0, u64::MAX] {
+            let id = random(bits, bits);
+            let variant = uuid::Variant::RFC4122;
+            assert_eq!((id.get_version_num(), id.get_variant()), (4, variant));
+        }
+        let all = random(u64::MAX, u64::MAX).as_u128() ^ random(0, 0).as_u128();
+        assert_eq!(all.count_ones(), 122);
+    }
 
     proptest! {
         #[test]

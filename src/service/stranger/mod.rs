@@ -269,8 +269,6 @@ impl Stranger {
     }
 
     fn fresh_uuid(&mut self) -> Uuid {
-        let mut bytes = [0; 16];
-        self.random.fill_bytes(&mut bytes);
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+        id::random(self.random.next_u64(), self.random.next_u64())
     }
 }

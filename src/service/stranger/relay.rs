@@ -72,7 +72,7 @@ impl Stranger {
             sender: sender.user,
             pair: sender.pair,
             id,
-            timestamp: self.stamp.text(turn.now),
+            timestamp: self.stamp.bytes(turn.now),
         };
         let lane = turn.out.lane(peer);
         match (self.clients[peer.index()].format, words) {

@@ -7,6 +7,7 @@ use super::client::Format;
 use super::plain;
 use crate::kernel::lobby::Mode;
 use crate::wire::fault::{self, Fault};
+use crate::kernel::time::STAMP_BYTES;
 use crate::wire::frame::{self, Kind};
 use crate::wire::id;
 
@@ -163,28 +164,19 @@ pub(super) struct Stamped<'a> {
     pub(super) sender: Uuid,
     pub(super) pair: Uuid,
     pub(super) id: Uuid,
-    pub(super) timestamp: &'a str,
+    pub(super) timestamp: &'a [u8; STAMP_BYTES],
 }
 
-/// Your partner says this; `text` is a JSON string.
+/// Your partner says this; `text` is a JSON string. What follows that is always as long: it goes out in one piece.
 #[inline]
 pub(super) fn message(lane: &mut Vec<u8>, text: &str, stamped: Stamped<'_>) {
-    write(
-        lane,
-        &[
-            br#"{"type":"message","text":"#,
-            text.as_bytes(),
-            br#","userId":""#,
-            &id::text(stamped.sender),
-            br#"","pairId":""#,
-            &id::text(stamped.pair),
-            br#"","timestamp":""#,
-            stamped.timestamp.as_bytes(),
-            br#"","id":""#,
-            &id::text(stamped.id),
-            br#""}"#,
-        ],
-    );
+    let mut end = *br#","userId":"00000000-0000-0000-0000-000000000000","pairId":"00000000-0000-0000-0000-000000000000","timestamp":"0000-00-00T00:00:00.000Z","id":"00000000-0000-0000-0000-000000000000"}"#;
+    end[11..47].copy_from_slice(&id::text(stamped.sender));
+    end[59..95].copy_from_slice(&id::text(stamped.pair));
+    end[110..134].copy_from_slice(stamped.timestamp);
+    end[142..178].copy_from_slice(&id::text(stamped.id));
+    let start = br#"{"type":"message","text":"#;
+    write(lane, &[start, text.as_bytes(), &end]);
 }
 
 /// Your partner says this, at a terminal.
@@ -193,7 +185,7 @@ pub(super) fn message_line(lane: &mut Vec<u8>, text: &str) {
 }
 
 /// Your message went out; `cid` is a JSON string.
-pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
+pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &[u8; STAMP_BYTES]) {
     write(
         lane,
         &[
@@ -202,7 +194,7 @@ pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
             br#","id":""#,
             &id::text(id),
             br#"","timestamp":""#,
-            timestamp.as_bytes(),
+            timestamp,
             br#""}"#,
         ],
     );
