@@ -268,7 +268,6 @@ const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
 const _: () = assert!(ASK_MS + HASH_MS + ASK_MS < ANSWER_MS);
 const _: () = assert!(ASKS_PER_SOCKET_LOW < ASKS_PER_SOCKET_MAX);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
-const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);
 // Whoever joins a room has less queued than the high-water mark, and is sent its history at once.
 const _: () = assert!(QUEUE_HIGH_BYTES + JOIN_HISTORY_BYTES + ROUND_BYTES < QUEUE_MAX_BYTES);

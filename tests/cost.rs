@@ -182,6 +182,37 @@ fn state_fits_its_budget() {
     );
 }
 
+#[test]
+fn a_memory_of_partners_fits_its_budget() {
+    let bytes = Stranger::memory_bytes();
+    assert!(bytes <= 96, "{bytes} bytes");
+}
+
+#[test]
+fn only_those_who_may_meet_again_remember_each_other() {
+    const PAIRS: u32 = 500;
+    // What one of each pair does, and how many memories each pair has then.
+    let stop = |world: &mut World, id| world.say(id, &frame(r#"{"type":"stopChat"}"#));
+    let vanish = |world: &mut World, id| world.turn(|server, turn| server.ended(id, turn));
+    let deeds: [(&dyn Fn(&mut World, ConnId), f64); 2] = [(&stop, 2.0), (&vanish, 0.0)];
+    for (deed, memories) in deeds {
+        let mut world = World::new();
+        let crowd: Vec<ConnId> = (0..2 * PAIRS).map(|index| world.open(index)).collect();
+        let find = frame(r#"{"type":"findMatch"}"#);
+        crowd.iter().for_each(|id| world.say(*id, &find));
+        let before = BYTES.get();
+        crowd.chunks(2).for_each(|pair| deed(&mut world, pair[0]));
+        world.out.socket_ops = Vec::new();
+        let each = (BYTES.get() - before) as f64 / f64::from(PAIRS);
+        let expected = memories * Stranger::memory_bytes() as f64;
+        // The rest is what everybody shares.
+        assert!(
+            (each - expected).abs() < 10.0,
+            "{each} bytes, not {expected}"
+        );
+    }
+}
+
 /// So many people, connected to the rooms.
 fn crowd(world: &mut World, people: u32) -> Vec<ConnId> {
     (0..people)

@@ -8,7 +8,7 @@ use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::names::NameId;
-use crate::kernel::recent::{Person, Recent};
+use crate::kernel::recent::{Recent, Tag};
 
 /// How a client and the server talk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Client {
     }
 
     /// Who this is to the matcher: the same with each of their connections, if they have an account.
-    pub(super) fn person(&self) -> Person {
+    pub(super) fn person(&self) -> u128 {
         let identity = self.account().unwrap_or(self.user);
         identity.as_u128()
     }
@@ -139,11 +139,11 @@ impl Client {
         self.member.is_some()
     }
 
-    /// Whether this person met `person` lately.
-    pub(super) fn knows(&self, person: Person, now_us: u64) -> bool {
+    /// Whether this person met the one with this tag lately.
+    pub(super) fn knows(&self, tag: Tag, now_us: u64) -> bool {
         self.recent
             .as_ref()
-            .is_some_and(|recent| recent.knows(person, now_us))
+            .is_some_and(|recent| recent.knows(tag, now_us))
     }
 
     /// Whether the search is limited to shared interests or a language, for now.

@@ -160,12 +160,15 @@ impl Stranger {
         let Some(peer) = self.lobby.part(conn, mode) else {
             return;
         };
-        for (who, whom) in [(conn, peer), (peer, conn)] {
-            let person = self.clients[whom.index()].person();
-            self.clients[who.index()]
-                .recent
-                .get_or_insert_default()
-                .remember(person, turn.now.micros);
+        // Who has gone needs no memory, and whoever goes without an account is never met again.
+        let is_gone = matches!(left, Left::Disconnected | Left::Timeout);
+        if !is_gone {
+            self.remember(conn, peer, turn.now.micros);
+        }
+        if !is_gone || self.clients[conn.index()].has_account() {
+            self.remember(peer, conn, turn.now.micros);
+        }
+        for who in [conn, peer] {
             self.let_go(who, turn);
             self.forget_ice_key(who);
             turn.out.effects.push(Effect::Pace(who, false));
@@ -176,6 +179,13 @@ impl Stranger {
             let due = turn.now.after_ms(limits::AUTO_REQUEUE_MS);
             self.wheel.arm(peer.index(), due);
         }
+    }
+
+    /// Has `who` remember `whom`, from whom they part.
+    fn remember(&mut self, who: ConnId, whom: ConnId, now_us: u64) {
+        let tag = self.tags.of(self.clients[whom.index()].person());
+        let recent = &mut self.clients[who.index()].recent;
+        recent.get_or_insert_default().remember(tag, now_us);
     }
 
     /// Pairs `conn` with whoever fits, if anybody does.
@@ -199,7 +209,8 @@ impl Stranger {
         let widened = me.widens() && waited(me, self.settings.widen_after_ms);
         let fits = |other: ConnId, again: bool| {
             let other = &self.clients[other.index()];
-            let met = || me.knows(other.person(), now_us) || other.knows(me.person(), now_us);
+            let tag = |client: &Client| self.tags.of(client.person());
+            let met = || me.knows(tag(other), now_us) || other.knows(tag(me), now_us);
             other.person() != me.person()
                 && if again {
                     waited(other, self.settings.rematch_after_ms)

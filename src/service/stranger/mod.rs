@@ -31,6 +31,7 @@ use crate::kernel::bucket::Rate;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{Census, Lobby, Mode, QueueKey};
 use crate::kernel::names::Names;
+use crate::kernel::recent::{Recent, Tags};
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Stamp;
 use crate::kernel::wheel::Wheel;
@@ -84,6 +85,7 @@ pub struct Stranger {
     pacts: Vec<Pact>,
     lobby: Lobby,
     names: Names,
+    tags: Tags,
     wheel: Wheel,
     fired: Vec<u32>,
     random: StdRng,
@@ -105,6 +107,7 @@ impl Stranger {
             pacts: Vec::new(),
             lobby: Lobby::new(random.next_u64()),
             names: Names::new(random.next_u64()),
+            tags: Tags::new(random.next_u64()),
             wheel: Wheel::default(),
             fired: Vec::new(),
             stamp: Stamp::default(),
@@ -127,6 +130,11 @@ impl Stranger {
     /// Bytes of state that one person costs here, besides what they asked for.
     pub const fn client_bytes() -> usize {
         size_of::<Client>() + size_of::<crate::kernel::lobby::Seat>()
+    }
+
+    /// Bytes besides that for whoever has parted from somebody.
+    pub const fn memory_bytes() -> usize {
+        size_of::<Recent>()
     }
 
     /// Takes in somebody who connects, perhaps with an account; [`Stranger::opened`] follows.
