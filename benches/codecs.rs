@@ -4,7 +4,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use passerby::kernel::secret::Secret;
 use passerby::wire::frame::{self, Kind};
 use passerby::wire::json::RawText;
-use passerby::wire::message::{Appetite, Decoder};
+use passerby::wire::message::{Appetite, Decoder, Progress};
 use passerby::wire::{head, mask, token, upgrade, utf8};
 use std::hint::black_box;
 
@@ -39,7 +39,11 @@ fn frames(criterion: &mut Criterion) {
                 let (mut decoder, mut inbox) = (Decoder::default(), frame.clone());
                 bencher.iter(|| {
                     inbox.copy_from_slice(frame);
-                    let message = decoder.next(black_box(&mut inbox), &mut 0, &Appetite::default());
+                    let message = decoder.next(
+                        black_box(&mut inbox),
+                        &mut Progress::default(),
+                        &Appetite::default(),
+                    );
                     black_box(message).is_ok()
                 });
             },
@@ -54,10 +58,15 @@ fn frames(criterion: &mut Criterion) {
                     let (mut front, mut back) = (frame[..cut].to_vec(), frame[cut..].to_vec());
                     assert!(
                         decoder
-                            .next(&mut front, &mut 0, &Appetite::default())
+                            .next(&mut front, &mut Progress::default(), &Appetite::default())
                             .is_ok()
                     );
-                    black_box(decoder.next(&mut back, &mut 0, &Appetite::default())).is_ok()
+                    black_box(decoder.next(
+                        &mut back,
+                        &mut Progress::default(),
+                        &Appetite::default(),
+                    ))
+                    .is_ok()
                 });
             },
         );

@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read, Write};
 
 use passerby::wire::frame::{self, Kind};
-use passerby::wire::message::{Appetite, Decoder, Message};
+use passerby::wire::message::{Appetite, Decoder, Message, Progress};
 use proptest::prelude::*;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -83,8 +83,11 @@ fn decoded(bytes: &[u8], step: usize) -> Vec<Said> {
     let mut all = Vec::new();
     for piece in bytes.chunks(step) {
         let mut piece = piece.to_vec();
-        let mut at = 0;
-        while let Some(message) = decoder.next(&mut piece, &mut at, &appetite).expect("good") {
+        let mut progress = Progress::default();
+        while let Some(message) = decoder
+            .next(&mut piece, &mut progress, &appetite)
+            .expect("good")
+        {
             all.push(match message {
                 Message::Text(text) => Said::Text(text.to_owned()),
                 Message::Binary(bytes) => Said::Binary(bytes.to_vec()),
@@ -215,9 +218,9 @@ proptest! {
         let mut decoder = Decoder::default();
         'pieces: for piece in bytes.chunks(step) {
             let mut piece = piece.to_vec();
-            let mut at = 0;
+            let mut progress = Progress::default();
             loop {
-                match decoder.next(&mut piece, &mut at, &Appetite::default()) {
+                match decoder.next(&mut piece, &mut progress, &Appetite::default()) {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(refusal) => {

@@ -23,6 +23,32 @@ impl Now {
     }
 }
 
+/// A moment as records keep it: to the millisecond, and for 49 days, after which it seems to come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment(u32);
+
+impl Moment {
+    /// The moment at these monotonic microseconds.
+    pub const fn at(micros: u64) -> Self {
+        Self((micros / 1_000) as u32)
+    }
+
+    /// How many milliseconds it is past.
+    pub const fn passed_ms(self, micros: u64) -> u64 {
+        Self::at(micros).0.wrapping_sub(self.0) as u64
+    }
+
+    /// The moment so many milliseconds before.
+    pub const fn before(self, ms: u32) -> Self {
+        Self(self.0.wrapping_sub(ms))
+    }
+
+    /// Whether it came before the other one.
+    pub const fn is_before(self, other: Self) -> bool {
+        (self.0.wrapping_sub(other.0) as i32) < 0
+    }
+}
+
 /// Caches the text of the current millisecond, so that a burst formats it once.
 #[derive(Debug)]
 pub struct Stamp {
@@ -84,6 +110,16 @@ fn print(output: impl Write, unix_ms: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_come_round() {
+        const ROUND_US: u64 = (1 << 32) * 1_000;
+        let moment = Moment::at(ROUND_US - 2_000);
+        assert_eq!(moment.passed_ms(ROUND_US + 3_999), 5);
+        assert!(moment.is_before(Moment::at(ROUND_US)));
+        assert!(!Moment::at(ROUND_US).is_before(moment));
+        assert_eq!(Moment::at(ROUND_US + 1_000).before(3), moment);
+    }
 
     #[test]
     fn milliseconds_are_always_three_digits() {

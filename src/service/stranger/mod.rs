@@ -206,8 +206,10 @@ impl Stranger {
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(turn.now.micros, &mut fired);
         for index in fired.drain(..) {
-            let conn = self.clients[index as usize].conn;
-            self.look_again(conn, turn);
+            let index = index as usize;
+            if let Some(conn) = self.clients[index].conn(index) {
+                self.look_again(conn, turn);
+            }
         }
         self.fired = fired;
     }

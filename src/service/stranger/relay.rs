@@ -11,6 +11,7 @@ use crate::conn::Turn;
 use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
+use crate::kernel::time::Moment;
 use crate::limits;
 use crate::wire::fault::Fault;
 use crate::wire::json::{self, RawText};
@@ -100,10 +101,11 @@ impl Stranger {
     ) -> Result<(), Fault<'t>> {
         let peer = self.lobby.peer(conn).ok_or_else(nobody)?;
         let client = &mut self.clients[conn.index()];
-        if turn.now.micros < client.typing_us || turn.out.is_high(peer) {
+        let is_too_soon = client.typed.passed_ms(turn.now.micros) < limits::TYPING_MS;
+        if is_too_soon || turn.out.is_high(peer) {
             return Ok(());
         }
-        client.typing_us = turn.now.after_ms(limits::TYPING_MS);
+        client.typed = Moment::at(turn.now.micros);
         let pair = client.pair;
         if self.clients[peer.index()].format == Format::Json {
             voice::typing(turn.out.lane(peer), pair, active);
