@@ -212,11 +212,11 @@ fn a_memory_of_partners_fits_its_budget() {
 #[test]
 fn only_those_who_may_meet_again_remember_each_other() {
     const PAIRS: u32 = 500;
+    type Deed = fn(&mut World, ConnId);
+    let stop: Deed = |world, id| world.say(id, &frame(r#"{"type":"stopChat"}"#));
+    let vanish: Deed = |world, id| world.turn(|server, turn| server.ended(id, turn));
     // What one of each pair does, and how many memories each pair has then.
-    let stop = |world: &mut World, id| world.say(id, &frame(r#"{"type":"stopChat"}"#));
-    let vanish = |world: &mut World, id| world.turn(|server, turn| server.ended(id, turn));
-    let deeds: [(&dyn Fn(&mut World, ConnId), f64); 2] = [(&stop, 2.0), (&vanish, 0.0)];
-    for (deed, memories) in deeds {
+    for (deed, memories) in [(stop, 2.0), (vanish, 0.0)] {
         let mut world = World::new();
         let crowd: Vec<ConnId> = (0..2 * PAIRS).map(|index| world.open(index)).collect();
         let find = frame(r#"{"type":"findMatch"}"#);
