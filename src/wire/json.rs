@@ -197,7 +197,7 @@ mod tests {
         #[test]
         fn plain_strings_are_found_at_any_length(text in "\"[ !#-\\[\\]-~\u{e9}\u{20ac}\u{1f600}]{0,70}[\"\\\\\u{1f}\n]?[ -~]{0,40}") {
             let end = text[1..].find(|char: char| char < ' ' || "\"\\".contains(char));
-            let is_plain = end.is_some_and(|end| text[1..].as_bytes()[end] == b'"');
+            let is_plain = end.is_some_and(|end| text[1 + end..].starts_with('"'));
             let plain = RawText::plain(&text);
             prop_assert_eq!(plain.is_some(), is_plain);
             if let Some((plain, rest)) = plain {

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::client::Format;
 use super::plain;
 use crate::kernel::lobby::Mode;
-use crate::wire::fault::{self, Fault};
 use crate::kernel::time::STAMP_BYTES;
+use crate::wire::fault::{self, Fault};
 use crate::wire::frame::{self, Kind};
 use crate::wire::id;
 
