@@ -224,8 +224,6 @@ pub const STORE_RECONNECT_MS: [u64; 2] = [100, 5_000];
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 
-/// How long a private room lasts, in milliseconds.
-pub const PRIVATE_ROOM_MS: u64 = 86_400_000;
 /// How long it is remembered that a private room has ended, in milliseconds.
 pub const ENDED_ROOM_MS: u64 = 7 * 86_400_000;
 /// Private rooms of one person at the same time.

@@ -6,7 +6,7 @@ use crate::kernel::secret::Secret;
 
 const FORMS: &str = "must be sqlite:PATH, or postgres://... with a host";
 /// What stands for a password that is not shown.
-const HIDDEN: &str = "***";
+const HIDDEN: &str = Secret::REDACTED;
 
 /// Checks a URL; the error never shows it, as there may be a password in it.
 pub(super) fn check(url: &str) -> Result<(), String> {
@@ -131,14 +131,14 @@ mod tests {
             ("sqlite:a@b:c", "sqlite:a@b:c"),
             (
                 "postgres://u:pw@h:5432/d?a=b",
-                "postgres://u:***@h:5432/d?a=b",
+                "postgres://u:(redacted)@h:5432/d?a=b",
             ),
             ("postgresql://u@h/d", "postgresql://u@h/d"),
             ("postgres://h:5432/d", "postgres://h:5432/d"),
-            ("postgres://u:p@w:x/?@h/d", "postgres://u:***@h/d"),
+            ("postgres://u:p@w:x/?@h/d", "postgres://u:(redacted)@h/d"),
             (
                 "postgres:///d?user=u&password=pw&sslpassword=pw",
-                "postgres:///d?user=u&password=***&sslpassword=***",
+                "postgres:///d?user=u&password=(redacted)&sslpassword=(redacted)",
             ),
         ] {
             assert_eq!(shown(url), expected);

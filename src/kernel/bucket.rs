@@ -42,6 +42,27 @@ impl Rate {
     }
 }
 
+/// A rate as an operator writes it: so many a second, so many at once. 0 a second is no limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// In the long run.
+    pub per_second: f64,
+    /// At once.
+    pub burst: u32,
+}
+
+impl Pace {
+    /// So many a second, so many at once.
+    pub const fn new(per_second: f64, burst: u32) -> Self {
+        Self { per_second, burst }
+    }
+
+    /// The same as a budget.
+    pub const fn rate(self) -> Rate {
+        Rate::new(self.per_second, self.burst)
+    }
+}
+
 /// What is left of a budget: the theoretical arrival time of the next unit, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket(u64);

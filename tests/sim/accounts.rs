@@ -329,7 +329,7 @@ fn a_room_ends_within_a_second_of_its_time() {
     let mut town = Town::new();
     let (ann, bob, room) = town.pair();
     let mine = town.open(&format!("/ws/{room}"), &ann);
-    let away = limits::PRIVATE_ROOM_MS - 3_000;
+    let away = defaults::PRIVATE_ROOM_MS - 3_000;
     town.now.unix_ms += away;
     town.now.micros += away * 1_000;
     // The connections would have been pinged; this one is new.
@@ -356,7 +356,7 @@ fn a_room_ends_in_time_after_a_restart_and_when_the_clock_is_set() {
     let mut town = Town::new();
     let (_, bob, room) = town.pair();
     let start = town.now.unix_ms;
-    let mut town = Town::with(town.store, start + limits::PRIVATE_ROOM_MS - 10_000);
+    let mut town = Town::with(town.store, start + defaults::PRIVATE_ROOM_MS - 10_000);
     let notices = town.open("/ws/notifications", &bob);
     town.hear(notices);
     town.pass(5_000);

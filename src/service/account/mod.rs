@@ -43,11 +43,11 @@ use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::order::Order;
 use crate::kernel::time::Now;
-use crate::limits;
 use crate::wire::fault::{self, Fault};
 use crate::wire::json::quoted;
 use crate::wire::response::Response;
 use crate::wire::token::Key;
+use crate::{defaults, limits};
 
 use doors::Doors;
 pub use entry::Admission;
@@ -79,10 +79,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
-            register_rate: Rate::new(1.0, 100),
-            request_rate: Rate::new(20.0, 100),
-            room_ms: limits::PRIVATE_ROOM_MS,
+            message_rate: defaults::MESSAGE.rate(),
+            register_rate: defaults::REGISTER.rate(),
+            request_rate: defaults::REQUEST.rate(),
+            room_ms: defaults::PRIVATE_ROOM_MS,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
         }
     }

@@ -34,8 +34,8 @@ use crate::kernel::id::ConnId;
 use crate::kernel::membership::Membership;
 use crate::kernel::order::Order;
 use crate::kernel::time::{Now, Stamp};
-use crate::limits;
 use crate::wire::fault;
+use crate::{defaults, limits};
 
 use people::{People, PersonId};
 pub use presence::Knock;
@@ -58,7 +58,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
+            message_rate: defaults::MESSAGE.rate(),
             move_rate: Rate::new(limits::MOVES_PER_SECOND, limits::MOVES_BURST),
             create_on_join: false,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,

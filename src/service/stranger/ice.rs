@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Stranger;
 use super::voice;
 use crate::conn::{Request, Turn};
+use crate::defaults;
 use crate::kernel::bucket::{Bucket, Rate};
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
@@ -47,7 +48,7 @@ impl Default for Video {
             relay_only: false,
             ice_servers: Vec::new(),
             turn_secret: Secret::default(),
-            turn_ttl_s: 3_600,
+            turn_ttl_s: defaults::TURN_TTL_S,
         }
     }
 }

@@ -27,6 +27,7 @@ use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use crate::conn::Turn;
+use crate::defaults;
 use crate::kernel::bucket::Rate;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{Census, Lobby, Mode, QueueKey};
@@ -64,10 +65,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
-            skip_rate: Rate::new(2.0, 10),
-            widen_after_ms: 8_000,
-            rematch_after_ms: 3_000,
+            message_rate: defaults::MESSAGE.rate(),
+            skip_rate: defaults::SKIP.rate(),
+            widen_after_ms: defaults::WIDEN_AFTER_MS,
+            rematch_after_ms: defaults::REMATCH_AFTER_MS,
             video: Video::default(),
         }
     }
