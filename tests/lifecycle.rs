@@ -4,9 +4,11 @@
 mod support;
 
 use std::fs::Permissions;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -32,6 +34,37 @@ fn it_says_when_it_is_ready() {
     );
     assert_ne!(address.port(), 0);
     assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
+fn it_says_so_in_one_line_however_many_addresses_it_has() {
+    let directory = scratch();
+    let mut child = Launch {
+        flags: &["--listen", "127.0.0.1:0,127.0.0.2:0"],
+        ..Launch::default()
+    }
+    .command(&directory)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .expect("the server starts");
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    assert!(
+        line.starts_with("passerby listening on http://127.0.0.1:"),
+        "{line}"
+    );
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(killed.expect("kill").success());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "");
+    let log = child.wait_with_output().expect("its end").stderr;
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.contains("also listening on http://127.0.0.2:"), "{log}");
+    std::fs::remove_dir_all(directory).expect("removed");
 }
 
 #[test]
@@ -283,8 +316,8 @@ fn secrets_are_not_printed() {
         ],
         ..Launch::default()
     });
-    assert_eq!(config["jwt_secret"], "***");
-    let url = "postgres://me:***@db:5432/chat?sslmode=disable";
+    assert_eq!(config["jwt_secret"], "(redacted)");
+    let url = "postgres://me:(redacted)@db:5432/chat?sslmode=disable";
     assert_eq!(config["db_url"], url);
     let config = printed(&Launch {
         flags: &["--print-config", "--db-url", "sqlite:flag.db"],
