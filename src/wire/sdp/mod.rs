@@ -4,143 +4,76 @@
 //! Nothing passes because nobody objected to it: what is understood is written anew, and the rest is left out. So
 //! nobody can hide a line from this reader that a browser would find.
 
+mod candidate;
+mod grammar;
+
 use std::fmt::Write;
-use std::net::IpAddr;
 
-/// A candidate, as far as it may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Candidate {
-    /// The address of a relay: the attribute rebuilt, without the address behind the relay.
-    Relay(String),
-    /// Any other, which tells where somebody is.
-    Exposing,
+use crate::limits;
+pub use candidate::{Candidate, Relays, candidate};
+
+/// Why a description is not written anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is none, or means nothing without a line that is not understood.
+    Malformed,
+    /// It has more bytes or lines than any browser makes.
+    TooLong,
 }
 
-/// Attributes that say how to talk, and not where (RFC 9429, and what browsers add).
-const KEPT: &[&str] = &[
-    "bundle-only",
-    "content",
-    "end-of-candidates",
-    "extmap",
-    "extmap-allow-mixed",
-    "fmtp",
-    "framerate",
-    "group",
-    "ice-lite",
-    "ice-options",
-    "ice-pwd",
-    "ice-ufrag",
-    "imageattr",
-    "inactive",
-    "label",
-    "max-message-size",
-    "maxptime",
-    "mid",
-    "msid",
-    "msid-semantic",
-    "ptime",
-    "recvonly",
-    "rid",
-    "rtcp-fb",
-    "rtcp-mux",
-    "rtcp-mux-only",
-    "rtcp-rsize",
-    "rtpmap",
-    "sctp-port",
-    "sctpmap",
-    "sendonly",
-    "sendrecv",
-    "setup",
-    "simulcast",
-    "ssrc",
-    "ssrc-group",
-    "tls-id",
-    "x-google-flag",
-];
-
-/// Reads a candidate, `candidate:...` with or without `a=` before it; `None` if it is not one.
-pub fn candidate(text: &str) -> Option<Candidate> {
-    let text = text.strip_prefix("a=").unwrap_or(text);
-    let text = text.strip_prefix("candidate:")?;
-    if !is_printable(text) {
-        return None;
+/// Reads a session description and appends it to `out`, written anew; what is there after a fault is of no use.
+pub fn description(text: &str, relays: Relays, out: &mut String) -> Result<(), Fault> {
+    if text.len() > limits::SDP_BYTES_MAX {
+        return Err(Fault::TooLong);
     }
-    let mut words = text.split(' ').filter(|word| !word.is_empty());
-    let foundation = words.next().filter(|word| is_ice_text(word, 32))?;
-    let component: u16 = words.next()?.parse().ok()?;
-    let transport = words.next().filter(|word| is_word(word))?;
-    let priority: u32 = words.next()?.parse().ok()?;
-    let address = words.next()?;
-    let port: u16 = words.next()?.parse().ok()?;
-    words
-        .next()
-        .filter(|word| word.eq_ignore_ascii_case("typ"))?;
-    if !words.next()?.eq_ignore_ascii_case("relay") {
-        return Some(Candidate::Exposing);
-    }
-    // A relay has an address. A name would be looked up in the partner's network, where it may be anybody's.
-    let Ok(address) = address.parse::<IpAddr>() else {
-        return Some(Candidate::Exposing);
-    };
-    let nowhere = if address.is_ipv4() { "0.0.0.0" } else { "::" };
-    let mut rebuilt = format!(
-        "candidate:{foundation} {component} {transport} {priority} {address} {port} typ relay raddr {nowhere} rport 0"
-    );
-    while let (Some(name), Some(value)) = (words.next(), words.next()) {
-        let is_kept = match name {
-            "generation" => value.parse::<u32>().is_ok(),
-            "ufrag" => is_ice_text(value, 256),
-            "tcptype" => matches!(value, "active" | "passive" | "so"),
-            _ => false,
-        };
-        if is_kept {
-            // Writing to a `String` cannot fail.
-            let _ = write!(rebuilt, " {name} {value}");
-        }
-    }
-    Some(Candidate::Relay(rebuilt))
-}
-
-/// Reads a session description and writes it anew; `None` if it is not one.
-pub fn description(text: &str) -> Option<String> {
     let mut lines = text.split(['\r', '\n']).filter(|line| !line.is_empty());
     if lines.next() != Some("v=0") {
-        return None;
+        return Err(Fault::Malformed);
     }
-    let mut rebuilt = format!("v=0\r\n{}\r\n", origin(lines.next()?)?);
-    for line in lines {
-        if let Some(line) = shown(line)? {
-            rebuilt.push_str(&line);
-            rebuilt.push_str("\r\n");
+    out.push_str("v=0\r\n");
+    let first = lines.next().ok_or(Fault::Malformed)?;
+    origin(first, out).ok_or(Fault::Malformed)?;
+    for (number, line) in (3..).zip(lines) {
+        if number > limits::SDP_LINES_MAX {
+            return Err(Fault::TooLong);
         }
+        shown(line, relays, out).ok_or(Fault::Malformed)?;
     }
-    Some(rebuilt)
+    Ok(())
 }
 
-/// What of a line may be shown, if anything; `None` if the description means nothing without understanding it.
-fn shown(line: &str) -> Option<Option<String>> {
+/// Appends what of a line may be shown, if anything; `None` if the description means nothing without understanding it.
+fn shown(line: &str, relays: Relays, out: &mut String) -> Option<()> {
     let (kind, value) = line.split_once('=').unwrap_or((line, ""));
-    Some(match kind {
-        "m" => Some(media(value)?),
-        "s" => Some("s=-".to_owned()),
-        "t" => Some("t=0 0".to_owned()),
-        "c" => Some("c=IN IP4 0.0.0.0".to_owned()),
-        "b" => is_bandwidth(value).then(|| line.to_owned()),
-        "a" => attribute(value),
-        _ => None,
-    })
+    let line = match kind {
+        "m" => return media(value, out),
+        "a" => {
+            attribute(value, relays, out);
+            return Some(());
+        }
+        "s" => "s=-",
+        "t" => "t=0 0",
+        "c" => "c=IN IP4 0.0.0.0",
+        "b" if is_bandwidth(value) => line,
+        _ => return Some(()),
+    };
+    out.push_str(line);
+    out.push_str("\r\n");
+    Some(())
 }
 
 /// `o=`: who made the description, and where; of that only its number and version are of use.
-fn origin(line: &str) -> Option<String> {
+fn origin(line: &str, out: &mut String) -> Option<()> {
     let mut words = line.strip_prefix("o=")?.split(' ').skip(1);
     let session: u64 = words.next()?.parse().ok()?;
     let version: u64 = words.next()?.parse().ok()?;
-    Some(format!("o=- {session} {version} IN IP4 0.0.0.0"))
+    // Writing to a `String` cannot fail.
+    let _ = write!(out, "o=- {session} {version} IN IP4 0.0.0.0\r\n");
+    Some(())
 }
 
 /// `m=`: a medium. Its port is real once candidates are known; 9 stands for none, and 0 means that it is refused.
-fn media(value: &str) -> Option<String> {
+fn media(value: &str, out: &mut String) -> Option<()> {
     let mut words = value.split(' ');
     let medium = words.next().filter(|word| is_word(word))?;
     let port: u16 = words.next()?.parse().ok()?;
@@ -148,15 +81,20 @@ fn media(value: &str) -> Option<String> {
     if !protocol.split('/').all(is_word) {
         return None;
     }
-    let mut rebuilt = format!("m={medium} {} {protocol}", if port == 0 { 0 } else { 9 });
+    let _ = write!(
+        out,
+        "m={medium} {} {protocol}",
+        if port == 0 { 0 } else { 9 }
+    );
     for format in words {
         if !is_word(format) {
             return None;
         }
-        rebuilt.push(' ');
-        rebuilt.push_str(format);
+        out.push(' ');
+        out.push_str(format);
     }
-    Some(rebuilt)
+    out.push_str("\r\n");
+    Some(())
 }
 
 fn is_bandwidth(value: &str) -> bool {
@@ -165,40 +103,20 @@ fn is_bandwidth(value: &str) -> bool {
         .is_some_and(|(kind, amount)| is_word(kind) && amount.parse::<u64>().is_ok())
 }
 
-fn attribute(value: &str) -> Option<String> {
-    let (name, content) = value.split_once(':').unwrap_or((value, ""));
-    let is_kept = match name {
-        "candidate" => {
-            return match candidate(value)? {
-                Candidate::Relay(candidate) => Some(format!("a={candidate}")),
-                Candidate::Exposing => None,
-            };
-        }
-        "rtcp" => return Some("a=rtcp:9 IN IP4 0.0.0.0".to_owned()),
-        "fingerprint" => is_fingerprint(content),
-        _ => KEPT.contains(&name) && is_printable(content) && !names_address(content),
+fn attribute(value: &str, relays: Relays, out: &mut String) {
+    let (name, content) = match value.split_once(':') {
+        Some((name, content)) => (name, Some(content)),
+        None => (value, None),
     };
-    is_kept.then(|| format!("a={value}"))
-}
-
-/// A hash and its octets (RFC 8122 section 5), more of them than an address has.
-fn is_fingerprint(content: &str) -> bool {
-    content.split_once(' ').is_some_and(|(hash, octets)| {
-        let is_octet =
-            |octet: &str| octet.len() == 2 && octet.bytes().all(|byte| byte.is_ascii_hexdigit());
-        is_word(hash) && octets.len() >= 16 * 3 - 1 && octets.split(':').all(is_octet)
-    })
-}
-
-/// Whether `text` has anything that could be an IPv4 address, an IPv6 address, or a name in a local network.
-fn names_address(text: &str) -> bool {
-    let has_run = |is_part: fn(char) -> bool, mark: char, marks: usize| {
-        text.split(|c| !is_part(c))
-            .any(|run| run.matches(mark).count() >= marks)
-    };
-    has_run(|c| c.is_ascii_digit() || c == '.', '.', 3)
-        || has_run(|c| c.is_ascii_hexdigit() || c == ':', ':', 2)
-        || text.to_ascii_lowercase().contains(".local")
+    let start = out.len();
+    out.push_str("a=");
+    match name {
+        "candidate" if candidate(value, relays, out) == Some(Candidate::Relay) => {}
+        "rtcp" => out.push_str("rtcp:9 IN IP4 0.0.0.0"),
+        _ if grammar::is_known(name, content) => out.push_str(value),
+        _ => return out.truncate(start),
+    }
+    out.push_str("\r\n");
 }
 
 /// Whether `text` is a short name or number.
@@ -217,62 +135,14 @@ pub fn is_ice_text(text: &str, max: usize) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
-fn is_printable(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const RELAY: &str = "candidate:3 1 udp 41885439 198.51.100.7 50123 typ relay raddr 192.168.1.5 rport 40000 generation 0 ufrag Ab+/ network-id 2 network-cost 10";
-
-    #[test]
-    fn a_relay_is_shown_without_what_is_behind_it() {
-        let expected = "candidate:3 1 udp 41885439 198.51.100.7 50123 typ relay raddr 0.0.0.0 rport 0 generation 0 ufrag Ab+/";
-        assert_eq!(candidate(RELAY), Some(Candidate::Relay(expected.into())));
-        let prefixed = format!("a={RELAY}");
-        assert_eq!(
-            candidate(&prefixed),
-            Some(Candidate::Relay(expected.into()))
-        );
-        assert_eq!(
-            candidate("candidate:1 1 UDP 5 2001:db8::7 5 TYP RELAY raddr fe80::1 rport 3"),
-            Some(Candidate::Relay(
-                "candidate:1 1 UDP 5 2001:db8::7 5 typ relay raddr :: rport 0".into()
-            ))
-        );
-    }
-
-    #[test]
-    fn other_candidates_expose() {
-        for text in [
-            "candidate:1 1 udp 2122260223 192.168.1.5 40000 typ host generation 0",
-            "candidate:1 1 udp 2122260223 f3b1-7.local 40000 typ host",
-            "candidate:1 1 udp 1686052607 203.0.113.9 40000 typ srflx raddr 192.168.1.5 rport 40000",
-            "candidate:1 1 udp 1686052607 203.0.113.9 40000 typ prflx",
-            "candidate:1 1 tcp 5 192.168.1.5 9 typ host tcptype active",
-            "candidate:1 1 udp 5 f3b1-7.local 5 typ relay",
-            "candidate:1 1 udp 5 192.168.1.5 5 typ host typ relay",
-        ] {
-            assert_eq!(candidate(text), Some(Candidate::Exposing), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_candidate_is_not_taken_for_one() {
-        for text in [
-            "",
-            "candidate:",
-            "candidate:1 1 udp 5 192.168.1.5 5 relay",
-            "candidate:1.2.3.4 1 udp 5 198.51.100.7 5 typ relay",
-            "candidate:1 1 udp 5 198.51.100.7 5 typ relay\r\na=candidate:1 1 udp 5 192.168.1.5 5 typ host",
-            "candidate:1\t1\tudp\t5\t198.51.100.7\t5\ttyp\trelay",
-            "192.168.1.5",
-        ] {
-            assert_eq!(candidate(text), None, "{text}");
-        }
+    fn rebuilt(text: &str) -> Result<String, Fault> {
+        let mut out = String::new();
+        description(text, Relays::default(), &mut out).map(|()| out)
     }
 
     /// What a browser makes, shortened; `\n` for the sake of odd line ends.
@@ -291,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_description_keeps_how_and_loses_where() {
-        let rebuilt = description(OFFER).expect("a description");
+        let clean = rebuilt(OFFER).expect("a description");
         let expected = "v=0\no=- 4611731400430051336 2 IN IP4 0.0.0.0\ns=-\nt=0 0\n\
             a=group:BUNDLE 0 1\na=extmap-allow-mixed\na=msid-semantic: WMS *\n\
             m=audio 9 UDP/TLS/RTP/SAVPF 111 63\nc=IN IP4 0.0.0.0\na=rtcp:9 IN IP4 0.0.0.0\n\
@@ -302,12 +172,8 @@ mod tests {
             a=rtcp-mux\na=rtpmap:111 opus/48000/2\na=rtcp-fb:111 transport-cc\na=fmtp:111 minptime=10;useinbandfec=1\n\
             a=ssrc:1002 cname:4TOk42mSjXCkVIa6\nb=AS:30\n\
             m=application 0 UDP/DTLS/SCTP webrtc-datachannel\na=sctp-port:5000\n";
-        assert_eq!(rebuilt, expected.replace('\n', "\r\n"));
-        assert_eq!(
-            description(&rebuilt),
-            Some(rebuilt.clone()),
-            "once is enough"
-        );
+        assert_eq!(clean, expected.replace('\n', "\r\n"));
+        assert_eq!(rebuilt(&clean), Ok(clean.clone()), "once is enough");
     }
 
     #[test]
@@ -322,8 +188,25 @@ mod tests {
             "v=0\no=- 1 1 IN IP4 0.0.0.0\nm=audio x RTP 1\n",
             "v=0\no=- 1 1 IN IP4 0.0.0.0\nm=audio 9 RTP 192.168.1.5\n",
         ] {
-            assert_eq!(description(text), None, "{text}");
+            assert_eq!(rebuilt(text), Err(Fault::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn what_no_browser_makes_so_long_is_refused() {
+        let head = "v=0\no=- 1 2 x\n";
+        let lines = |count| format!("{head}{}", "c=\n".repeat(count));
+        assert!(rebuilt(&lines(limits::SDP_LINES_MAX - 2)).is_ok());
+        assert_eq!(
+            rebuilt(&lines(limits::SDP_LINES_MAX - 1)),
+            Err(Fault::TooLong)
+        );
+        let bytes = |count| format!("{head}{}", "x".repeat(count - head.len()));
+        assert!(rebuilt(&bytes(limits::SDP_BYTES_MAX)).is_ok());
+        assert_eq!(
+            rebuilt(&bytes(limits::SDP_BYTES_MAX + 1)),
+            Err(Fault::TooLong)
+        );
     }
 
     /// Addresses that must not survive.
@@ -334,6 +217,7 @@ mod tests {
             any::<u16>().prop_map(|last| format!("2001:db8:77::{last:x}")),
             any::<u16>().prop_map(|last| format!("fe80::1:2:3:{last:x}%eth0")),
             any::<u32>().prop_map(|id| format!("{id:08x}-0000.local")),
+            any::<u8>().prop_map(|id| format!("laptop-{id}.lan")),
         ]
     }
 
@@ -393,19 +277,19 @@ mod tests {
                 text.push_str(line);
                 text.push_str(end);
             }
-            let rebuilt = description(&text).expect("a description");
-            for mark in ["192.168.", "203.0.", "db8:77", "fe80", ".local"] {
-                prop_assert!(!rebuilt.contains(mark), "{}", rebuilt);
+            let clean = rebuilt(&text).expect("a description");
+            for mark in ["192.168.", "203.0.", "db8:77", "fe80", ".local", ".lan"] {
+                prop_assert!(!clean.contains(mark), "{}", clean);
             }
-            prop_assert!(rebuilt.ends_with("\r\n"));
+            prop_assert!(clean.ends_with("\r\n"));
         }
 
         #[test]
         fn anything_at_all_is_read_without_harm(text in "(v=0\r\n)?(o=- 1 1 x\n)?[ -~\\t\r\n\u{e9}]{0,200}") {
-            if let Some(rebuilt) = description(&text) {
-                prop_assert_eq!(description(&rebuilt), Some(rebuilt));
+            if let Ok(clean) = rebuilt(&text) {
+                prop_assert_eq!(rebuilt(&clean), Ok(clean));
             }
-            let _ = candidate(&text);
+            let _ = candidate(&text, Relays::default(), &mut String::new());
         }
     }
 }
