@@ -38,9 +38,6 @@ struct IceCandidate {
     sdp_m_line_index: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     username_fragment: Option<String>,
-    /// The page's own: that its person goes on without pictures.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<bool>,
 }
 
 /// The body of a signal without any address but a relay's; `None` if it is a candidate of another kind, which
