@@ -109,10 +109,20 @@ pub const AUTO_REQUEUE_MS: u64 = 3_000;
 pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
+/// What signalling of one person may amount to, in bytes a second. Five offers of a browser with every codec it knows.
+pub const SIGNAL_BYTES_PER_SECOND: f64 = 65_536.0;
+/// What of it may come at once, in bytes.
+pub const SIGNAL_BYTES_BURST: u32 = 262_144;
+/// A session description that is written anew, in bytes; browsers make some 6 KiB.
+pub const SDP_BYTES_MAX: usize = 32 * 1024;
+/// Lines of a session description that is written anew; browsers make some 200.
+pub const SDP_LINES_MAX: usize = 2_000;
 /// Keys for STUN and TURN servers that one person may ask for, a second and at once.
 pub const ICE_KEYS_PER_SECOND: f64 = 0.1;
 /// Keys that may be asked for at once.
 pub const ICE_KEYS_BURST: u32 = 5;
+/// Credentials for TURN servers that one person may have again at once in one conversation.
+pub const ICE_RENEWALS_BURST: u32 = 2;
 /// The shortest secret that is shared with TURN servers, in bytes: whoever has credentials can try secrets at leisure.
 pub const TURN_SECRET_BYTES_MIN: usize = 16;
 

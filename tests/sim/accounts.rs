@@ -3,7 +3,7 @@
 use passerby::app::Settings;
 use passerby::kernel::ask::Refusal;
 use passerby::kernel::stats::Refused;
-use passerby::limits;
+use passerby::{defaults, limits};
 use serde_json::{Value, json};
 
 use crate::store::Store;

@@ -9,6 +9,7 @@ impl Stranger {
     /// which does not hold.
     pub fn audit(&self, open: &[ConnId]) -> Result<(), String> {
         self.lobby.audit()?;
+        self.audit_ice_keys()?;
         if open.len() != self.online {
             return Err(format!("{} online, but {} open", self.online, open.len()));
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::kernel::lobby::Mode;
@@ -23,6 +23,7 @@ pub(super) enum Command<'t> {
     Stop,
     Typing(bool),
     Signal(Signal, &'t str),
+    CallState(CallState),
     KeepInTouch,
     IceKey,
     Stats,
@@ -45,6 +46,24 @@ impl Signal {
             Self::IceCandidate => ("iceCandidate", "candidate"),
         }
     }
+}
+
+/// What somebody in a call tells the other of their side, as far as they do. True or false and nothing else, so there is
+/// no room in it for anything that the other should not learn.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(super) struct CallState {
+    /// Whether the camera is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera: Option<bool>,
+    /// Whether the microphone is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    microphone: Option<bool>,
+    /// Whether the person wants to be seen and heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revealed: Option<bool>,
+    /// Whether the person goes on without pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<bool>,
 }
 
 /// Whom to meet, as far as the command says so.
@@ -82,6 +101,8 @@ struct Envelope<'t> {
     sdp: Option<&'t RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     candidate: Option<&'t RawValue>,
+    #[serde(borrow)]
+    state: Option<&'t RawValue>,
 }
 
 /// Takes null for a value like any other: a browser says with it that it has no more candidates.
@@ -145,6 +166,7 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         "offer" => signal(Signal::Offer, envelope.sdp)?,
         "answer" => signal(Signal::Answer, envelope.sdp)?,
         "iceCandidate" => signal(Signal::IceCandidate, envelope.candidate)?,
+        "callState" => call_state(envelope.state)?,
         "keepInTouch" => Command::KeepInTouch,
         "iceKey" => Command::IceKey,
         "stats" => Command::Stats,
@@ -188,6 +210,19 @@ fn signal<'t>(signal: Signal, body: Option<&'t RawValue>) -> Result<Command<'t>,
         Some(body) => Ok(Command::Signal(signal, body.get())),
         None => Err(Fault::bad_field(field, "The signal has no content.")),
     }
+}
+
+fn call_state<'t>(state: Option<&RawValue>) -> Result<Command<'t>, Fault<'t>> {
+    state
+        .map(RawValue::get)
+        // Serde would take a list for an object.
+        .filter(|state| state.starts_with('{'))
+        .and_then(|state| serde_json::from_str(state).ok())
+        .map(Command::CallState)
+        .ok_or_else(|| {
+            let message = "The state is an object in which everything is true or false.";
+            Fault::bad_field("state", message)
+        })
 }
 
 fn wish<'t>(envelope: &Envelope<'t>) -> Result<Wish<'t>, Fault<'t>> {
@@ -305,6 +340,20 @@ mod tests {
             (r#"{"type":"findMatch","language":[]}"#, "language"),
             (r#"{"type":"offer"}"#, "sdp"),
             (r#"{"type":"iceCandidate","sdp":1}"#, "candidate"),
+            (r#"{"type":"callState"}"#, "state"),
+            (r#"{"type":"callState","state":null}"#, "state"),
+            (
+                r#"{"type":"callState","state":[true,true,true,true]}"#,
+                "state",
+            ),
+            (
+                r#"{"type":"callState","state":{"camera":"192.168.1.5"}}"#,
+                "state",
+            ),
+            (
+                r#"{"type":"callState","state":{"text":true,"text":1}}"#,
+                "state",
+            ),
         ] {
             assert_eq!(fault(text), ("bad_field", Some(field)), "{text}");
         }
@@ -381,6 +430,16 @@ mod tests {
         assert!(parse(&nested(64)).is_ok());
         assert_eq!(fault(&nested(65)), ("bad_field", Some("sdp")));
         assert!(parse(r#"{"type":"offer","sdp":"[[[[\"[[[["}"#).is_ok());
+    }
+
+    #[test]
+    fn a_state_of_a_call_is_what_is_understood_of_it() {
+        let text = r#"{"type":"callState","state":{ "camera":false,"where":"192.168.1.5","text":null,"revealed":true}}"#;
+        let (Command::CallState(state), None) = parse(text).expect("good") else {
+            panic!("another command");
+        };
+        let kept = serde_json::to_string(&state).expect("JSON");
+        assert_eq!(kept, r#"{"camera":false,"revealed":true}"#);
     }
 
     #[test]

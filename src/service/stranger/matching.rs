@@ -12,7 +12,7 @@ use super::Stranger;
 use super::client::{self, Client};
 use super::command;
 use super::keep::Keeping;
-use super::voice::{self, Left};
+use super::voice::{self, Left, Meeting};
 use crate::conn::Turn;
 use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
@@ -247,7 +247,7 @@ impl Stranger {
             turn.stats.match_wait_ms.record(waited_ms);
             self.wheel.disarm(who.index());
             turn.out.effects.push(Effect::Pace(who, true));
-            let ice_key = (mode == Mode::Video).then(|| self.fresh_ice_key(who));
+            let ice_key = (mode == Mode::Video).then(|| self.first_ice_key(who));
             let client = &self.clients[who.index()];
             let theirs = self.clients[whom.index()].interests();
             let common: Vec<&str> = client
@@ -256,9 +256,16 @@ impl Stranger {
                 .filter(|(id, _)| theirs.iter().any(|(other, _)| other == id))
                 .map(|(_, spelling)| &**spelling)
                 .collect();
-            let lane = turn.out.lane(who);
-            let (format, key) = (client.format, ice_key.as_deref());
-            voice::joined(format, lane, pair, mode, &common, who == peer, key);
+            let meeting = Meeting {
+                pair,
+                mode,
+                interests: &common,
+                initiator: who == peer,
+                ice: ice_key
+                    .as_deref()
+                    .map(|key| (key, self.settings.video.relay_only)),
+            };
+            voice::joined(client.format, turn.out.lane(who), meeting);
         }
     }
 

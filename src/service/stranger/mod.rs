@@ -36,16 +36,16 @@ use crate::kernel::recent::{Recent, Tags};
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Stamp;
 use crate::kernel::wheel::Wheel;
-use crate::limits;
 use crate::wire::fault::Fault;
 use crate::wire::id;
+use crate::wire::sdp::Relays;
 
 use client::Client;
 pub use client::{Account, Format, Opening};
 use command::Command;
 pub use ice::Video;
 pub use keep::Pact;
-use voice::Left;
+use voice::{Counts, Left};
 
 /// What an operator may set about strangers.
 #[derive(Clone, Debug)]
@@ -78,7 +78,10 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Stranger {
     settings: Settings,
-    signal_rate: Rate,
+    /// Where relays may be, for candidates that are passed on.
+    relays: Relays,
+    /// Whose each key for `GET /api/ice` is, by its handle.
+    ice_keys: HashMap<u32, ConnId, FixedState>,
     clients: Vec<Client>,
     /// The connection on which each account searched last.
     searches: HashMap<Uuid, ConnId, FixedState>,
@@ -101,8 +104,9 @@ impl Stranger {
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         Self {
+            relays: Relays::of(&settings.video.ice_servers),
             settings,
-            signal_rate: Rate::new(limits::SIGNALS_PER_SECOND, limits::SIGNALS_BURST),
+            ice_keys: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             clients: Vec::new(),
             searches: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             pacts: Vec::new(),
@@ -237,6 +241,7 @@ impl Stranger {
             Command::Say { text, cid } => self.say(conn, text, cid, turn),
             Command::Typing(active) => self.typing(conn, active, turn),
             Command::Signal(signal, body) => self.signal(conn, signal, body, turn),
+            Command::CallState(state) => self.call_state(conn, state, turn),
             Command::IceKey => self.renew_ice_key(conn, turn),
             Command::Find(wish) => self.find(conn, &wish, turn),
             Command::Next(wish) => self.next(conn, &wish, turn),
@@ -247,9 +252,13 @@ impl Stranger {
             Command::KeepInTouch => self.keep_in_touch(conn, turn),
             Command::Stats => {
                 let census = Mode::ALL.map(|mode| self.lobby.census(mode));
-                let searching = census.iter().map(|census| census.searching).sum();
-                let pairs = census.iter().map(|census| census.pairs).sum();
-                voice::stats(turn.out.lane(conn), self.online, searching, pairs);
+                let counts = Counts {
+                    online: self.online,
+                    searching: census.iter().map(|census| census.searching).sum(),
+                    pairs: census.iter().map(|census| census.pairs).sum(),
+                };
+                let relay_only = self.settings.video.relay_only;
+                voice::stats(turn.out.lane(conn), counts, relay_only);
                 Ok(())
             }
         }

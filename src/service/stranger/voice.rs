@@ -4,6 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::client::Format;
+use super::command::CallState;
 use super::plain;
 use crate::kernel::lobby::Mode;
 use crate::kernel::time::STAMP_BYTES;
@@ -62,10 +63,15 @@ enum Event<'a> {
         pair_id: Uuid,
         active: bool,
     },
+    CallState {
+        state: CallState,
+        pair_id: Uuid,
+    },
     Stats {
-        online: usize,
-        searching: usize,
-        pairs: usize,
+        #[serde(flatten)]
+        counts: Counts,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        relay_only: bool,
     },
     IceKey {
         ice_key: &'a str,
@@ -92,50 +98,52 @@ pub(super) fn searching(format: Format, lane: &mut Vec<u8>) {
     }
 }
 
-/// You have a partner; `ice_key` is for a video conversation.
-pub(super) fn joined(
-    format: Format,
-    lane: &mut Vec<u8>,
-    pair: Uuid,
-    mode: Mode,
-    interests: &[&str],
-    initiator: bool,
-    ice_key: Option<&str>,
-) {
-    match format {
-        Format::Text => line(lane, plain::PAIRED),
-        Format::Json => {
-            let pair = id::text(pair);
-            let mut listed = Vec::new();
-            if !interests.is_empty() {
-                // Writing to a `Vec` cannot fail.
-                let _ = serde_json::to_writer(&mut listed, interests);
-            }
-            let (before_key, key, after_key): (&[u8], _, &[u8]) = match ice_key {
-                Some(key) => (br#","iceKey":""#, key, br#""}"#),
-                None => (b"", "", b"}"),
-            };
-            write(
-                lane,
-                &[
-                    br#"{"type":"strangerJoined","pairId":""#,
-                    &pair,
-                    br#"","mode":""#,
-                    mode.label().as_bytes(),
-                    br#"","interests":"#,
-                    if listed.is_empty() { b"[]" } else { &listed },
-                    if initiator {
-                        br#","initiator":true"#
-                    } else {
-                        br#","initiator":false"#
-                    },
-                    before_key,
-                    key.as_bytes(),
-                    after_key,
-                ],
-            );
-        }
+/// A conversation that begins, as one of the two is told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meeting<'a> {
+    pub(super) pair: Uuid,
+    pub(super) mode: Mode,
+    pub(super) interests: &'a [&'a str],
+    pub(super) initiator: bool,
+    /// For a video conversation: the key for `GET /api/ice`, and whether calls go only through a relay.
+    pub(super) ice: Option<(&'a str, bool)>,
+}
+
+/// You have a partner.
+pub(super) fn joined(format: Format, lane: &mut Vec<u8>, meeting: Meeting<'_>) {
+    if format == Format::Text {
+        return line(lane, plain::PAIRED);
     }
+    let pair = id::text(meeting.pair);
+    let mut listed = Vec::new();
+    if !meeting.interests.is_empty() {
+        // Writing to a `Vec` cannot fail.
+        let _ = serde_json::to_writer(&mut listed, meeting.interests);
+    }
+    let (before_key, key, after_key): (&[u8], _, &[u8]) = match meeting.ice {
+        Some((key, false)) => (br#","iceKey":""#, key, br#""}"#),
+        Some((key, true)) => (br#","iceKey":""#, key, br#"","relayOnly":true}"#),
+        None => (b"", "", b"}"),
+    };
+    write(
+        lane,
+        &[
+            br#"{"type":"strangerJoined","pairId":""#,
+            &pair,
+            br#"","mode":""#,
+            meeting.mode.label().as_bytes(),
+            br#"","interests":"#,
+            if listed.is_empty() { b"[]" } else { &listed },
+            if meeting.initiator {
+                br#","initiator":true"#
+            } else {
+                br#","initiator":false"#
+            },
+            before_key,
+            key.as_bytes(),
+            after_key,
+        ],
+    );
 }
 
 /// Your partner has gone.
@@ -224,21 +232,27 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
     );
 }
 
+/// Your partner's side of the call is like this.
+pub(super) fn call_state(lane: &mut Vec<u8>, state: CallState, pair_id: Uuid) {
+    event(lane, &Event::CallState { state, pair_id });
+}
+
 /// Your next key for `GET /api/ice`.
 pub(super) fn ice_key(lane: &mut Vec<u8>, ice_key: &str) {
     event(lane, &Event::IceKey { ice_key });
 }
 
-/// This many people are here.
-pub(super) fn stats(lane: &mut Vec<u8>, online: usize, searching: usize, pairs: usize) {
-    event(
-        lane,
-        &Event::Stats {
-            online,
-            searching,
-            pairs,
-        },
-    );
+/// How many people there are.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Counts {
+    pub(super) online: usize,
+    pub(super) searching: usize,
+    pub(super) pairs: usize,
+}
+
+/// This many people are here; `relay_only` is how calls go.
+pub(super) fn stats(lane: &mut Vec<u8>, counts: Counts, relay_only: bool) {
+    event(lane, &Event::Stats { counts, relay_only });
 }
 
 /// That was not done, and why.
