@@ -3,10 +3,119 @@
 
 mod support;
 
+use std::path::PathBuf;
 use std::process::Command;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::{Launch, Server};
+use support::{Launch, Member, Server};
+
+/// A server with a file that others can open, too.
+struct Scene {
+    server: Server,
+    data: PathBuf,
+}
+
+impl Scene {
+    fn open() -> Self {
+        let data = support::server::scratch();
+        let server = Server::start(&["--data", data.to_str().expect("a path")]);
+        Self { server, data }
+    }
+
+    /// Another process, as it were.
+    fn visitor(&self) -> Connection {
+        Connection::open(self.data.join("passerby.db")).expect("opened")
+    }
+
+    fn status(&self, method: &str, target: &str, token: &str) -> u16 {
+        self.server.call(method, target, token, &Value::Null).0
+    }
+
+    /// Whether somebody can read, and log in, and others are sent here.
+    fn goes_on_reading(&self, member: &Member) {
+        for target in ["/rooms/me", "/readyz"] {
+            assert_eq!(self.status("GET", target, &member.token), 200, "{target}");
+        }
+        let known = json!({ "identifier": "cleo", "password": "correct horse" });
+        let (status, body) = self.server.call("POST", "/auth/login", "", &known);
+        assert_eq!(status, 200, "{body}");
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_only_its_reader_s_trouble() {
+    let scene = Scene::open();
+    let server = &scene.server;
+    let [ann, bob, cleo, dora] =
+        ["ann", "bob", "cleo", "dora"].map(|name| server.register(name, "FR"));
+    let spoilt = server.match_up(&ann, &bob);
+    let room = server.match_up(&cleo, &dora);
+    let spoil = "UPDATE rooms SET created_at = 'garbage' WHERE id = ?1";
+    let spoilt = scene.visitor().execute(spoil, [&spoilt]);
+    assert_eq!(spoilt.expect("written"), 1);
+    let mut socket = server.member_at(&room, &cleo);
+    for number in 0..3 {
+        assert_eq!(scene.status("GET", "/rooms/me", &ann.token), 503);
+        scene.goes_on_reading(&dora);
+        socket.say(json!({ "type": "message", "content": format!("{number}") }));
+        socket.expect("message_ack");
+    }
+    assert_eq!(server.metric("passerby_store_up"), 1.0);
+}
+
+#[test]
+fn a_room_that_cannot_be_read_keeps_no_other_from_ending() {
+    let data = support::server::scratch();
+    let data_flag = data.to_str().expect("a path");
+    let server = Server::start(&["--data", data_flag, "--private-room-ms", "3000"]);
+    let scene = Scene { server, data };
+    let server = &scene.server;
+    let [ann, bob, cleo, dora] =
+        ["ann", "bob", "cleo", "dora"].map(|name| server.register(name, "FR"));
+    let spoilt = server.match_up(&ann, &bob);
+    let spoil = "UPDATE rooms SET expires_at = '0' WHERE id = ?1";
+    let spoilt = scene.visitor().execute(spoil, [&spoilt]);
+    assert_eq!(spoilt.expect("written"), 1);
+    let room = server.match_up(&cleo, &dora);
+    let mut socket = server.member_at("notifications", &dora);
+    socket.expect("online_count");
+    assert_eq!(socket.expect("room_closed")["room_id"], room);
+}
+
+#[test]
+fn while_another_process_writes_reading_goes_on() {
+    let scene = Scene::open();
+    let server = &scene.server;
+    let [ann, _, cleo] = ["ann", "bob", "cleo"].map(|name| server.register(name, "FR"));
+    let room = server.match_up(&ann, &cleo);
+    let mut socket = server.member_at(&room, &ann);
+    let visitor = scene.visitor();
+    visitor.execute_batch("BEGIN IMMEDIATE").expect("locked");
+    for number in 0..3 {
+        let cid = number.to_string();
+        socket.say(json!({ "type": "message", "content": "x", "cid": cid }));
+        let refused = socket.expect("error");
+        assert_eq!(
+            (&refused["code"], &refused["cid"]),
+            (&json!("unavailable"), &json!(cid))
+        );
+        assert_eq!(
+            scene.status("DELETE", &format!("/rooms/{room}"), &ann.token),
+            503
+        );
+        scene.goes_on_reading(&cleo);
+    }
+    visitor.execute_batch("COMMIT").expect("released");
+    socket.say(json!({ "type": "message", "content": "x", "cid": "0" }));
+    assert_eq!(socket.expect("message_ack")["cid"], "0");
+}
 
 #[test]
 fn a_full_disk_is_an_error_answer_and_everything_else_goes_on() {

@@ -248,7 +248,9 @@ pub enum Refusal {
     Taken,
     /// There is no space left to write. Nothing was written.
     StorageFull,
-    /// The store cannot be reached, or has failed. What was asked may have been done or not.
+    /// This question failed, and nothing was done; others need not fail.
+    Failed,
+    /// The store cannot be reached, or has failed altogether. What was asked may have been done or not.
     Unavailable,
     /// Too much is waiting already. Nothing was done.
     Busy,

@@ -440,6 +440,34 @@ fn a_store_that_fails_loses_nothing_silently() {
 }
 
 #[test]
+fn a_question_that_fails_is_nobody_else_s_trouble() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.mood = Mood::Refusing(Refusal::Failed);
+    let command = json!({ "type": "message", "content": "a", "cid": "1" });
+    town.say(mine, command.clone());
+    let heard = town.hear(mine);
+    assert_eq!(
+        (&heard[0]["code"], &heard[0]["cid"]),
+        (&json!("unavailable"), &json!("1"))
+    );
+    let rest = format!("/rooms/{room}");
+    let (status, _) = town.request("DELETE", &rest, &ann.token, Value::Null);
+    assert_eq!(status, 503);
+    for target in ["/rooms/me", &rest] {
+        assert_eq!(town.get(target, &bob.token).0, 200, "{target}");
+    }
+    let known = json!({ "identifier": "ann", "password": "correct horse" });
+    assert_eq!(town.post("/auth/login", "", known).0, 200);
+    assert_eq!(town.get("/readyz", "").0, 200);
+    town.mood = Mood::Prompt;
+    town.say(mine, command);
+    assert_eq!(town.kinds(mine), ["message_ack"]);
+    town.empty();
+}
+
+#[test]
 fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
     let mut town = Town::new();
     let (ann, bob, room) = town.pair();
@@ -540,6 +568,7 @@ fn every_question_has_one_answer_however_the_store_fails_and_the_next_one_a_good
     for mood in [
         Mood::Silent,
         Mood::Failing(Refusal::Unavailable),
+        Mood::Failing(Refusal::Failed),
         Mood::Failing(Refusal::Busy),
         Mood::Failing(Refusal::StorageFull),
     ] {

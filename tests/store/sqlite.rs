@@ -141,9 +141,9 @@ fn a_locked_file_is_read_but_not_written() {
         room(10, 1, NOON),
         say(101, 10, 1, "x", None),
     ]);
-    assert_eq!(outcomes[0], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[0], Err(Refusal::Failed));
     assert!(outcomes[1].is_ok());
-    assert_eq!(outcomes[2], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[2], Err(Refusal::Failed));
     assert_eq!(store.ask(Query::Ping), Ok(Answer::Done));
     visitor.execute_batch("COMMIT").expect("released");
     assert_eq!(store.ask(say(102, 10, 1, "x", None)), said(102));
@@ -175,7 +175,7 @@ fn a_full_disk_is_survived() {
     queries.push(say(6000, 11, 1, "small", None));
     let outcomes = store.ask_together(queries);
     assert!(outcomes[..20].contains(&Err(Refusal::StorageFull)));
-    assert!(!outcomes.contains(&Err(Refusal::Unavailable)));
+    assert!(!outcomes.contains(&Err(Refusal::Failed)));
     assert_eq!(contents(outcomes[20].clone()), [text.as_str()]);
     a_room(outcomes[21].clone());
     assert_eq!(outcomes[22], said(6000));

@@ -503,10 +503,10 @@ fn one_that_fails_takes_no_other_down(store: &mut Store) {
     ]);
     assert_eq!(outcomes[0], said(101));
     assert_eq!(outcomes[1], Err(Refusal::Missing));
-    assert_eq!(outcomes[2], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[2], Err(Refusal::Failed));
     assert_eq!(contents(outcomes[3].clone()), ["one"]);
     assert_eq!(outcomes[4], said(103));
-    assert_eq!(outcomes[5], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[5], Err(Refusal::Failed));
     assert!(outcomes[6].is_ok());
     assert_eq!(contents(store.ask(messages(10, 1))), ["one", "two"]);
 }

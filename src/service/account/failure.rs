@@ -12,12 +12,13 @@ pub(super) fn response(refusal: Refusal) -> Response {
         Refusal::Ended => (Status::GONE, "this room has ended"),
         Refusal::Taken => (Status::CONFLICT, "pseudo or email already taken"),
         Refusal::StorageFull => (Status::STORAGE_FULL, "storage full"),
+        Refusal::Failed => (Status::UNAVAILABLE, "that cannot be done now"),
         Refusal::Unavailable => (Status::UNAVAILABLE, "the store is not available"),
         Refusal::Busy => (Status::UNAVAILABLE, "too much to do"),
     };
     let response = Response::error(status, message);
     match refusal {
-        Refusal::Unavailable | Refusal::Busy => {
+        Refusal::Failed | Refusal::Unavailable | Refusal::Busy => {
             response.with_retry_after_ms(limits::STORE_RETRY_MS)
         }
         Refusal::StorageFull => response.with_retry_after_ms(60_000),
@@ -39,7 +40,7 @@ pub(super) fn fault(refusal: Refusal) -> Fault<'static> {
             "There is no space left to keep that; please try again later.",
             60_000,
         ),
-        Refusal::Taken | Refusal::Unavailable | Refusal::Busy => with_retry(
+        Refusal::Taken | Refusal::Failed | Refusal::Unavailable | Refusal::Busy => with_retry(
             "unavailable",
             "That cannot be kept now; please try again in a moment.",
             limits::STORE_RETRY_MS,

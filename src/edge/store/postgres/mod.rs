@@ -52,7 +52,7 @@ impl Postgres {
 impl Engine for Postgres {
     fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
         let Some(session) = &mut self.session else {
-            return Err(Fault::Database(Refusal::Unavailable));
+            return Err(Fault::Database);
         };
         let answered = session.transact(|work| answer(work, queries));
         self.checked = Instant::now();
@@ -132,24 +132,20 @@ fn perform(work: &mut Work<'_>, query: &Query) -> Found {
 
 /// Whether a question failed, or the database. What came of a commit that was not answered is unknown, so it is never tried again.
 fn fault(error: &postgres::Error, is_closed: bool) -> Fault {
-    let Some(state) = error.code() else {
-        return if is_closed {
-            Fault::Database(Refusal::Unavailable)
-        } else {
-            Fault::Question(Refusal::Unavailable)
-        };
-    };
-    if *state == SqlState::DISK_FULL {
-        return Fault::Question(Refusal::StorageFull);
-    }
     // Connection exceptions, lack of resources, interventions of the operator (timeouts are among them), system errors.
-    let is_general = ["08", "53", "57", "58"]
-        .iter()
-        .any(|class| state.code().starts_with(class));
-    if is_closed || is_general || *state == SqlState::LOCK_NOT_AVAILABLE {
-        Fault::Database(Refusal::Unavailable)
-    } else {
-        Fault::Question(Refusal::Unavailable)
+    const GENERAL: [&str; 4] = ["08", "53", "57", "58"];
+    if is_closed {
+        return Fault::Database;
+    }
+    match error.code() {
+        Some(state) if *state == SqlState::DISK_FULL => Fault::Question(Refusal::StorageFull),
+        Some(state)
+            if *state == SqlState::LOCK_NOT_AVAILABLE
+                || GENERAL.iter().any(|class| state.code().starts_with(class)) =>
+        {
+            Fault::Database
+        }
+        _ => Fault::Question(Refusal::Failed),
     }
 }
 

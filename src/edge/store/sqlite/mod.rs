@@ -50,6 +50,9 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     speech::UNREACT,
 ];
 
+/// Looks into the file, so that one that is gone is not taken for one that is there.
+const PING: &str = "SELECT max(version) FROM schema_versions";
+
 /// More than there are statements.
 const STATEMENTS: usize = 64;
 
@@ -107,7 +110,7 @@ impl Sqlite {
         let mut outcomes = Vec::with_capacity(queries.len());
         for query in queries {
             outcomes.push(if is_locked && rules::is_write(query) {
-                Err(Refusal::Unavailable)
+                Err(Refusal::Failed)
             } else {
                 perform(&transaction, query)?
             });
@@ -150,7 +153,7 @@ impl Engine for Sqlite {
                     self.is_failing = true;
                     log::error!("the store failed: {}", describe(&error));
                 }
-                Err(Fault::Question(refusal(&error)))
+                Err(fault(&error))
             }
         }
     }
@@ -266,7 +269,7 @@ fn migrate(connection: &mut Connection) -> Result<(), String> {
 fn perform(connection: &Connection, query: &Query) -> Found {
     match query {
         Query::Ping => connection
-            .prepare_cached("SELECT 1")?
+            .prepare_cached(PING)?
             .query_row([], |_| Ok(Ok(Answer::Done))),
         Query::Register { .. } | Query::Credentials { .. } | Query::User { .. } => {
             people::perform(connection, query)
@@ -308,18 +311,21 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What those who asked are told.
-fn refusal(error: &rusqlite::Error) -> Refusal {
-    /// The disk took no more, and said so in another way than being full.
-    const UNWRITTEN: [i32; 2] = [
-        rusqlite::ffi::SQLITE_IOERR_WRITE,
-        rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
-    ];
-    let extended = error.sqlite_error().map(|error| error.extended_code);
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Refusal::StorageFull,
-        _ if extended.is_some_and(|code| UNWRITTEN.contains(&code)) => Refusal::StorageFull,
-        _ => Refusal::Unavailable,
+/// Whether the disk is full, a question failed, or the file. What the file has come to is unknown then.
+fn fault(error: &rusqlite::Error) -> Fault {
+    use rusqlite::ffi;
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    match (error.sqlite_error_code(), extended) {
+        (Some(ErrorCode::DiskFull), _)
+        // The disk took no more, and said so in another way than being full.
+        | (_, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => {
+            Fault::Question(Refusal::StorageFull)
+        }
+        (_, ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ) => {
+            Fault::Question(Refusal::Failed)
+        }
+        (Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen), _) => Fault::Database,
+        _ => Fault::Question(Refusal::Failed),
     }
 }
 

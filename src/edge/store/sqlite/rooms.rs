@@ -1,6 +1,6 @@
 //! Private rooms, from their beginning to their end.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
 use super::super::rules::{KeptRoom, admit, next_expiry};
@@ -191,12 +191,13 @@ fn close(connection: &Connection, room: Uuid, user: Uuid, now_ms: u64) -> Found 
 }
 
 fn expire(connection: &Connection, now_ms: u64, forget_ms: u64) -> Found {
-    let mut ended: Vec<(u64, Uuid, [Uuid; 2])> = connection
-        .prepare_cached(END)?
-        .query_map((Time(now_ms), EXPIRIES), |row| {
-            Ok((time(row, 3)?, id(row, 0)?, [id(row, 1)?, id(row, 2)?]))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
+    let mut ended: Vec<(u64, Uuid, [Uuid; 2])> = Vec::new();
+    let mut end = connection.prepare_cached(END)?;
+    let mut rows = end.query((Time(now_ms), EXPIRIES))?;
+    while let Some(row) = rows.next()? {
+        // One that cannot be read keeps no other from ending.
+        ended.extend(ended_room(row));
+    }
     ended.sort_unstable();
     erase(connection)?;
     let forgotten = connection
@@ -207,7 +208,7 @@ fn expire(connection: &Connection, now_ms: u64, forget_ms: u64) -> Found {
         .query_row([], |row| row.get(0))?;
     let next: Option<Time> = connection
         .prepare_cached(NEXT_END)?
-        .query_row([], |row| row.get(0))?;
+        .query_row([], |row| Ok(row.get(0).unwrap_or_default()))?;
     let is_more_to_do = is_more_to_erase || forgotten == limits::EXPIRIES_PER_ASK;
     Ok(Ok(Answer::Expired {
         rooms: ended
@@ -216,6 +217,10 @@ fn expire(connection: &Connection, now_ms: u64, forget_ms: u64) -> Found {
             .collect(),
         next_ms: next_expiry(now_ms, is_more_to_do, next.map(|time| time.0)),
     }))
+}
+
+fn ended_room(row: &Row<'_>) -> rusqlite::Result<(u64, Uuid, [Uuid; 2])> {
+    Ok((time(row, 3)?, id(row, 0)?, [id(row, 1)?, id(row, 2)?]))
 }
 
 /// Erases what was said in rooms that have ended, but not so much at once that others would wait for long.
