@@ -108,7 +108,7 @@ pub enum Query {
         /// The time.
         now_ms: u64,
     },
-    /// End the room, and erase what was said in it: [`Answer::Room`], as it was.
+    /// End the room; what was said in it is seen by nobody any more, and erased: [`Answer::Room`], as it was.
     Close {
         /// Which.
         room: Uuid,

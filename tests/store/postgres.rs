@@ -7,6 +7,7 @@ use passerby::edge::store::Location;
 use passerby::kernel::ask::{Answer, Query, Refusal};
 
 use super::desk::*;
+use super::support::eventually;
 use super::support::postgres::{Cluster, shared};
 
 pub fn at(address: &str) -> Location {
@@ -34,6 +35,37 @@ fn a_newer_schema_is_left_alone_at_a_server() {
         .expect("written");
     let refusal = Store::try_open(at(&address)).err().expect("refused");
     assert!(refusal.contains("version 999"), "{refusal}");
+}
+
+#[test]
+fn much_is_erased_a_little_at_a_time_at_a_server() {
+    let Some(cluster) = shared() else { return };
+    let address = cluster.database();
+    let mut visitor = cluster.visitor(name(&address));
+    let mut store = Store::open(at(&address));
+    much_is_erased_a_little_at_a_time(&mut store, || {
+        let count = visitor.query_one("SELECT count(*) FROM messages", &[]);
+        count.expect("a count").get::<_, i64>(0) as usize
+    });
+}
+
+#[test]
+fn what_was_to_be_erased_at_a_server_is_after_a_restart() {
+    let Some(cluster) = shared() else { return };
+    let address = cluster.database();
+    let mut visitor = cluster.visitor(name(&address));
+    let mut store = Store::open(at(&address));
+    settle_in(&mut store);
+    say_much(&mut store, "x");
+    assert!(store.close());
+    let end = visitor.execute("UPDATE rooms SET ended_at = now()", &[]);
+    assert_eq!(end.expect("ended"), 1);
+    let _store = Store::open(at(&address));
+    let is_gone = eventually(PATIENCE, || {
+        let count = visitor.query_one("SELECT count(*) FROM messages", &[]);
+        count.expect("a count").get::<_, i64>(0) == 0
+    });
+    assert!(is_gone);
 }
 
 #[test]

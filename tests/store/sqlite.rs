@@ -4,12 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use passerby::edge::store::Location;
 use passerby::kernel::ask::{Answer, Query, Refusal};
+use passerby::limits;
 use rusqlite::Connection;
 
 use super::desk::*;
+use super::support::eventually;
 
 /// A folder that goes with its test.
 pub struct Home {
@@ -43,6 +46,24 @@ impl Home {
     pub fn visitor(&self) -> Connection {
         Connection::open(self.file()).expect("opened")
     }
+
+    /// Whether these bytes are somewhere in the files.
+    fn holds(&self, secret: &[u8]) -> bool {
+        let first = secret[0];
+        ["db", "db-wal"].iter().any(|kind| {
+            let bytes = fs::read(self.file().with_extension(kind)).unwrap_or_default();
+            let mut starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
+            starts.any(|(at, _)| bytes[at..].starts_with(secret))
+        })
+    }
+}
+
+fn count_messages(visitor: &Connection) -> usize {
+    visitor
+        .query_row("SELECT count(*) FROM messages", [], |row| {
+            row.get::<_, u32>(0)
+        })
+        .expect("a count") as usize
 }
 
 impl Drop for Home {
@@ -193,20 +214,54 @@ fn what_is_erased_is_nowhere_in_the_files() {
         .map(|message| say(message, 10, 1, &secret.repeat(message as usize % 90), None))
         .collect();
     store.ask_together(queries);
-    let holds_secret = || {
-        let parts = ["db", "db-wal"].map(|kind| home.file().with_extension(kind));
-        parts.iter().any(|part| {
-            let bytes = fs::read(part).unwrap_or_default();
-            bytes
-                .windows(8)
-                .any(|window| window == &secret.as_bytes()[4..12])
-        })
-    };
-    assert!(holds_secret());
+    let secret = &secret.as_bytes()[4..12];
+    assert!(home.holds(secret));
     store.ask(close(10, 1, NOON + 5)).expect("closed");
     assert!(store.close());
-    assert!(!holds_secret());
+    assert!(!home.holds(secret));
     assert!(is_whole(&home));
+}
+
+#[test]
+fn much_that_is_erased_while_somebody_reads_is_gone_when_they_have_finished() {
+    let home = Home::new();
+    let mut store = Store::open(home.location());
+    settle_in(&mut store);
+    say_much(&mut store, "the treasure is under the third oak");
+    let visitor = home.visitor();
+    visitor.execute_batch("BEGIN").expect("begun");
+    assert!(count_messages(&visitor) > 0);
+    store.ask(close(10, 1, NOON + 5)).expect("closed");
+    // The log was to be cut meanwhile.
+    std::thread::sleep(Duration::from_millis(limits::STORE_CUT_MS + 2_000));
+    assert!(home.holds(b"treasure"), "they may still read it");
+    visitor.execute_batch("COMMIT").expect("finished");
+    assert!(eventually(PATIENCE, || !home.holds(b"treasure")));
+    assert_eq!(count_messages(&visitor), 0);
+    assert!(is_whole(&home));
+}
+
+#[test]
+fn much_is_erased_a_little_at_a_time_in_a_file() {
+    let home = Home::new();
+    let mut store = Store::open(home.location());
+    let visitor = home.visitor();
+    much_is_erased_a_little_at_a_time(&mut store, || count_messages(&visitor));
+}
+
+#[test]
+fn what_was_to_be_erased_in_a_file_is_after_a_restart() {
+    let home = Home::new();
+    let mut store = Store::open(home.location());
+    settle_in(&mut store);
+    say_much(&mut store, "the treasure is under the third oak");
+    assert!(store.close());
+    let visitor = home.visitor();
+    let end = visitor.execute("UPDATE rooms SET ended_at = expires_at", []);
+    assert_eq!(end.expect("ended"), 1);
+    let _store = Store::open(home.location());
+    assert!(eventually(PATIENCE, || count_messages(&visitor) == 0));
+    assert!(eventually(PATIENCE, || !home.holds(b"treasure")));
 }
 
 #[test]

@@ -27,9 +27,9 @@ pub(super) fn admit(kept: Option<KeptRoom>, user: Uuid, now_ms: u64) -> Result<R
     Ok(kept.room)
 }
 
-/// When to ask again whether rooms are over: at once if something is left to do, else when the next one is.
-pub(super) fn next_expiry(now_ms: u64, is_more_to_do: bool, next_ms: Option<u64>) -> Option<u64> {
-    if is_more_to_do {
+/// When to ask again whether rooms are over: at once if more are to be forgotten, else when the next one is.
+pub(super) fn next_expiry(now_ms: u64, has_more: bool, next_ms: Option<u64>) -> Option<u64> {
+    if has_more {
         return Some(now_ms);
     }
     next_ms.map(|next_ms| next_ms.max(now_ms))

@@ -80,6 +80,7 @@ fn run(
         .name("store".to_owned())
         .spawn(move || {
             serve(engine.as_mut(), &asked, &mut answer);
+            finish(engine.as_mut());
             drop(engine);
             drop::<std::sync::mpsc::Sender<()>>(end);
         })?;
@@ -115,6 +116,16 @@ fn serve(
             return;
         };
         answer(answer_all(engine, first, asked));
+    }
+}
+
+/// Does what is due already, as long as that does not take too long.
+fn finish(engine: &mut dyn Engine) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(limits::STORE_FINISH_MS)
+        && engine.due().is_some_and(|due| due <= Instant::now())
+    {
+        engine.tend();
     }
 }
 

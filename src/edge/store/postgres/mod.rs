@@ -14,7 +14,9 @@ use postgres::error::SqlState;
 use self::link::Link;
 use self::session::{Session, Work};
 use super::batch::{Engine, Fault};
+use super::erasing::Erasing;
 use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
+use crate::limits;
 
 /// How often an idle connection is looked after.
 const CHECK: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ pub(super) struct Postgres {
     link: Link,
     session: Option<Session>,
     checked: Instant,
+    /// When more is to be erased.
+    erase_due: Option<Instant>,
 }
 
 impl Postgres {
@@ -39,6 +43,8 @@ impl Postgres {
             link,
             session,
             checked: Instant::now(),
+            // The last process may have ended before it was done with that.
+            erase_due: Some(Instant::now()),
         })
     }
 
@@ -47,45 +53,71 @@ impl Postgres {
         self.session = None;
         self.link.lost();
     }
+
+    /// Does `work` in one transaction.
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&mut Work<'_>, &mut Erasing) -> Result<T, postgres::Error>,
+    ) -> Result<T, Fault> {
+        let Some(session) = &mut self.session else {
+            return Err(Fault::Database);
+        };
+        let mut erasing = Erasing::new();
+        let done = session.transact(|transaction| work(transaction, &mut erasing));
+        self.checked = Instant::now();
+        match done {
+            Ok(done) => {
+                if erasing.is_spent() {
+                    self.erase_due = Some(Instant::now());
+                }
+                Ok(done)
+            }
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    fn failed(&mut self, error: &postgres::Error) -> Fault {
+        let is_closed = self.session.as_ref().is_none_or(Session::is_closed);
+        log::warn!("the store failed: {}", describe(error));
+        if let (Some(session), Some(state)) = (&mut self.session, error.code())
+            && STALE.contains(state)
+        {
+            session.forget_statements();
+        }
+        if is_closed {
+            self.lose();
+        }
+        fault(error, is_closed)
+    }
 }
 
 impl Engine for Postgres {
     fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
-        let Some(session) = &mut self.session else {
-            return Err(Fault::Database);
-        };
-        let answered = session.transact(|work| answer(work, queries));
-        self.checked = Instant::now();
-        answered.map_err(|error| {
-            let is_closed = self.session.as_ref().is_none_or(Session::is_closed);
-            log::warn!("the store failed: {}", describe(&error));
-            if let (Some(session), Some(state)) = (&mut self.session, error.code())
-                && STALE.contains(state)
-            {
-                session.forget_statements();
-            }
-            if is_closed {
-                self.lose();
-            }
-            fault(&error, is_closed)
-        })
+        Self::transact(self, |work, erasing| answer(work, queries, erasing))
     }
 
     fn due(&self) -> Option<Instant> {
-        match self.session {
-            Some(_) => self.checked.checked_add(CHECK),
-            None => self.link.due(),
+        if self.session.is_none() {
+            return self.link.due();
         }
+        let check = self.checked.checked_add(CHECK);
+        [check, self.erase_due].into_iter().flatten().min()
     }
 
+    /// Connects, erases, or sees whether the server is still there.
     fn tend(&mut self) {
-        match &mut self.session {
-            Some(session) => {
-                if !session.is_alive() {
-                    self.lose();
+        if let Some(session) = &mut self.session {
+            if self.erase_due.is_some_and(|due| due <= Instant::now()) {
+                self.erase_due = None;
+                if Self::transact(self, rooms::erase).is_err() {
+                    let pause = Duration::from_millis(limits::STORE_RETRY_MS);
+                    self.erase_due = Instant::now().checked_add(pause);
                 }
+            } else if !session.is_alive() {
+                self.lose();
             }
-            None => self.session = self.link.tend(),
+        } else {
+            self.session = self.link.tend();
         }
         self.checked = Instant::now();
     }
@@ -98,13 +130,17 @@ const STALE: [SqlState; 2] = [
 ];
 
 /// Answers in order; what is said in a row is written in one statement.
-fn answer(work: &mut Work<'_>, queries: &[Query]) -> Result<Vec<Outcome>, postgres::Error> {
+fn answer(
+    work: &mut Work<'_>,
+    queries: &[Query],
+    erasing: &mut Erasing,
+) -> Result<Vec<Outcome>, postgres::Error> {
     let mut outcomes = Vec::with_capacity(queries.len());
     while outcomes.len() < queries.len() {
         let rest = &queries[outcomes.len()..];
         let says = speech::leading_says(rest);
         if says.is_empty() {
-            outcomes.push(perform(work, &rest[0])?);
+            outcomes.push(perform(work, &rest[0], erasing)?);
         } else {
             outcomes.extend(speech::say_all(work, &says)?);
         }
@@ -112,7 +148,7 @@ fn answer(work: &mut Work<'_>, queries: &[Query]) -> Result<Vec<Outcome>, postgr
     Ok(outcomes)
 }
 
-fn perform(work: &mut Work<'_>, query: &Query) -> Found {
+fn perform(work: &mut Work<'_>, query: &Query, erasing: &mut Erasing) -> Found {
     match query {
         Query::Ping => work.execute("SELECT 1", &[]).map(|_| Ok(Answer::Done)),
         Query::Register { .. } | Query::Credentials { .. } | Query::User { .. } => {
@@ -123,7 +159,7 @@ fn perform(work: &mut Work<'_>, query: &Query) -> Found {
         | Query::Room { .. }
         | Query::Rename { .. }
         | Query::Close { .. }
-        | Query::Expire { .. } => rooms::perform(work, query),
+        | Query::Expire { .. } => rooms::perform(work, query, erasing),
         Query::Say { .. } | Query::Messages { .. } | Query::Read { .. } | Query::React { .. } => {
             speech::perform(work, query)
         }

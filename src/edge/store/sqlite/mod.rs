@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::batch::{Engine, Fault};
+use super::erasing::Erasing;
 use super::rules;
 use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
 use crate::limits;
@@ -36,7 +37,6 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     rooms::ERASE,
     rooms::NOTE_ERASED,
     rooms::FORGET,
-    rooms::IS_MORE_TO_ERASE,
     rooms::NEXT_END,
     speech::SAY,
     speech::SAID,
@@ -66,6 +66,8 @@ pub(super) struct Sqlite {
     is_locked: bool,
     /// Whether the last batch went wrong, so that a failure is logged once.
     is_failing: bool,
+    /// When more is to be erased.
+    erase_due: Option<Instant>,
     /// When the log of changes is to be cut, because it still has what was erased.
     cut_due: Option<Instant>,
 }
@@ -88,16 +90,19 @@ impl Sqlite {
             .map_err(|error| format!("cannot open {name}: {error}"))?;
         migrate(&mut connection).map_err(|error| format!("cannot use {name}: {error}"))?;
         patience(&connection, false);
+        let now = Some(Instant::now());
         Ok(Self {
             connection,
             is_locked: false,
             is_failing: false,
-            cut_due: None,
+            // The last process may have ended before it was done with that.
+            erase_due: now,
+            cut_due: now,
         })
     }
 
     /// Answers in one transaction, which writes only if a question does.
-    fn attempt(&mut self, queries: &[Query]) -> rusqlite::Result<Vec<Outcome>> {
+    fn attempt(&mut self, queries: &[Query]) -> rusqlite::Result<(Vec<Outcome>, Erasing)> {
         let wants_write = queries.iter().any(rules::is_write);
         let behaviour = behaviour(wants_write);
         let (transaction, is_locked) = match Transaction::new_unchecked(&self.connection, behaviour)
@@ -107,19 +112,56 @@ impl Sqlite {
             Err(error) if is_busy(&error) => (self.connection.unchecked_transaction()?, true),
             Err(error) => return Err(error),
         };
+        let mut erasing = Erasing::new();
         let mut outcomes = Vec::with_capacity(queries.len());
         for query in queries {
             outcomes.push(if is_locked && rules::is_write(query) {
                 Err(Refusal::Failed)
             } else {
-                perform(&transaction, query)?
+                perform(&transaction, query, &mut erasing)?
             });
         }
         transaction.commit()?;
         if wants_write {
             self.note_lock(is_locked);
         }
-        Ok(outcomes)
+        Ok((outcomes, erasing))
+    }
+
+    /// Erases a little more.
+    fn erase(&self) -> rusqlite::Result<Erasing> {
+        let behaviour = TransactionBehavior::Immediate;
+        let transaction = Transaction::new_unchecked(&self.connection, behaviour)?;
+        let mut erasing = Erasing::new();
+        rooms::erase(&transaction, &mut erasing)?;
+        transaction.commit()?;
+        Ok(erasing)
+    }
+
+    /// Sees to what follows from erasing.
+    fn note_erasing(&mut self, erasing: &Erasing) {
+        if erasing.is_spent() {
+            self.erase_due = Some(Instant::now());
+        }
+        if erasing.has_erased() && self.cut_due.is_none() {
+            self.cut_due = soon(limits::STORE_CUT_MS);
+        }
+    }
+
+    /// Moves the log of changes into the file and empties it; whether nobody who reads was in the way.
+    fn cut(&self) -> rusqlite::Result<bool> {
+        let cut = "PRAGMA wal_checkpoint(TRUNCATE)";
+        self.connection
+            .query_row(cut, [], |row| row.get::<_, bool>(0))
+            .map(|is_busy| !is_busy)
+    }
+
+    /// Says so once.
+    fn note_failure(&mut self, error: &rusqlite::Error) {
+        if !self.is_failing {
+            self.is_failing = true;
+            log::error!("the store failed: {}", describe(error));
+        }
     }
 
     /// While somebody else holds the file, questions are not kept waiting for it.
@@ -139,41 +181,50 @@ impl Sqlite {
 impl Engine for Sqlite {
     fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
         match self.attempt(queries) {
-            Ok(outcomes) => {
+            Ok((outcomes, erasing)) => {
                 self.is_failing &= !queries.iter().any(rules::is_write);
-                let has_erased = queries.iter().zip(&outcomes).any(erases);
-                if has_erased && self.cut_due.is_none() {
-                    let pause = Duration::from_millis(limits::STORE_CUT_MS);
-                    self.cut_due = Instant::now().checked_add(pause);
-                }
+                self.note_erasing(&erasing);
                 Ok(outcomes)
             }
             Err(error) => {
-                if !self.is_failing {
-                    self.is_failing = true;
-                    log::error!("the store failed: {}", describe(&error));
-                }
+                self.note_failure(&error);
                 Err(fault(&error))
             }
         }
     }
 
     fn due(&self) -> Option<Instant> {
-        self.cut_due
+        [self.erase_due, self.cut_due].into_iter().flatten().min()
     }
 
-    /// Moves the log of changes into the file and empties it. If somebody else is reading, the next time will do.
+    /// Erases, and cuts the log of changes. If somebody else has the file, that is tried again.
     fn tend(&mut self) {
-        self.cut_due = None;
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
         patience(&self.connection, true);
-        let cut = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = cut {
-            log::debug!("the store's log was not cut: {}", describe(&error));
+        if is_due(self.erase_due) {
+            self.erase_due = None;
+            match self.erase() {
+                Ok(erasing) => self.note_erasing(&erasing),
+                Err(error) => {
+                    self.erase_due = soon(limits::STORE_RETRY_MS);
+                    if !is_busy(&error) {
+                        self.note_failure(&error);
+                    }
+                }
+            }
+        }
+        if is_due(self.cut_due) {
+            self.cut_due = match self.cut() {
+                Ok(true) => None,
+                Ok(false) | Err(_) => soon(limits::STORE_RETRY_MS),
+            };
         }
         patience(&self.connection, self.is_locked);
     }
+}
+
+fn soon(ms: u64) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_millis(ms))
 }
 
 /// Makes the file, for nobody else to read, and the folder it is in.
@@ -266,7 +317,7 @@ fn migrate(connection: &mut Connection) -> Result<(), String> {
     Ok(())
 }
 
-fn perform(connection: &Connection, query: &Query) -> Found {
+fn perform(connection: &Connection, query: &Query, erasing: &mut Erasing) -> Found {
     match query {
         Query::Ping => connection
             .prepare_cached(PING)?
@@ -279,19 +330,10 @@ fn perform(connection: &Connection, query: &Query) -> Found {
         | Query::Room { .. }
         | Query::Rename { .. }
         | Query::Close { .. }
-        | Query::Expire { .. } => rooms::perform(connection, query),
+        | Query::Expire { .. } => rooms::perform(connection, query, erasing),
         Query::Say { .. } | Query::Messages { .. } | Query::Read { .. } | Query::React { .. } => {
             speech::perform(connection, query)
         }
-    }
-}
-
-/// Whether something that was said is gone now.
-fn erases((query, outcome): (&Query, &Outcome)) -> bool {
-    match outcome {
-        Ok(Answer::Room(_)) => matches!(query, Query::Close { .. }),
-        Ok(Answer::Expired { rooms, .. }) => !rooms.is_empty(),
-        _ => false,
     }
 }
 

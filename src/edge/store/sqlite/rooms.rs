@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
+use super::super::erasing::Erasing;
 use super::super::rules::{KeptRoom, admit, next_expiry};
 use super::Found;
 use super::values::{Id, ROOM_COLUMNS, Text, Time, id, kept_room, select_room, time};
@@ -69,12 +70,9 @@ pub(super) const FORGET: &str = "\
         SELECT id FROM rooms WHERE is_erased = 1 AND ended_at < ?1 LIMIT ?2 \
     )";
 
-pub(super) const IS_MORE_TO_ERASE: &str =
-    "SELECT EXISTS (SELECT 1 FROM rooms WHERE ended_at IS NOT NULL AND is_erased = 0)";
-
 pub(super) const NEXT_END: &str = "SELECT min(expires_at) FROM rooms WHERE ended_at IS NULL";
 
-pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
+pub(super) fn perform(connection: &Connection, query: &Query, erasing: &mut Erasing) -> Found {
     match query {
         Query::Open {
             id,
@@ -92,8 +90,8 @@ pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
             name,
             now_ms,
         } => rename(connection, *room, *user, name, *now_ms),
-        Query::Close { room, user, now_ms } => close(connection, *room, *user, *now_ms),
-        Query::Expire { now_ms, forget_ms } => expire(connection, *now_ms, *forget_ms),
+        Query::Close { room, user, now_ms } => close(connection, *room, *user, *now_ms, erasing),
+        Query::Expire { now_ms, forget_ms } => expire(connection, *now_ms, *forget_ms, erasing),
         _ => Ok(Err(Refusal::Unavailable)),
     }
 }
@@ -178,7 +176,13 @@ fn rename(connection: &Connection, room: Uuid, user: Uuid, name: &str, now_ms: u
     Ok(admit(find(connection, room)?, user, now_ms).map(Answer::Room))
 }
 
-fn close(connection: &Connection, room: Uuid, user: Uuid, now_ms: u64) -> Found {
+fn close(
+    connection: &Connection,
+    room: Uuid,
+    user: Uuid,
+    now_ms: u64,
+    erasing: &mut Erasing,
+) -> Found {
     let known = match admit(find(connection, room)?, user, now_ms) {
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
@@ -186,36 +190,35 @@ fn close(connection: &Connection, room: Uuid, user: Uuid, now_ms: u64) -> Found 
     connection
         .prepare_cached(CLOSE)?
         .execute((Id(room), Time(now_ms)))?;
-    erase(connection)?;
+    erasing.ended();
+    erase(connection, erasing)?;
     Ok(Ok(Answer::Room(known)))
 }
 
-fn expire(connection: &Connection, now_ms: u64, forget_ms: u64) -> Found {
+fn expire(connection: &Connection, now_ms: u64, forget_ms: u64, erasing: &mut Erasing) -> Found {
     let mut ended: Vec<(u64, Uuid, [Uuid; 2])> = Vec::new();
     let mut end = connection.prepare_cached(END)?;
     let mut rows = end.query((Time(now_ms), EXPIRIES))?;
     while let Some(row) = rows.next()? {
+        erasing.ended();
         // One that cannot be read keeps no other from ending.
         ended.extend(ended_room(row));
     }
     ended.sort_unstable();
-    erase(connection)?;
+    erase(connection, erasing)?;
     let forgotten = connection
         .prepare_cached(FORGET)?
         .execute((Time(forget_ms), EXPIRIES))?;
-    let is_more_to_erase: bool = connection
-        .prepare_cached(IS_MORE_TO_ERASE)?
-        .query_row([], |row| row.get(0))?;
     let next: Option<Time> = connection
         .prepare_cached(NEXT_END)?
         .query_row([], |row| Ok(row.get(0).unwrap_or_default()))?;
-    let is_more_to_do = is_more_to_erase || forgotten == limits::EXPIRIES_PER_ASK;
+    let has_more = forgotten == limits::EXPIRIES_PER_ASK;
     Ok(Ok(Answer::Expired {
         rooms: ended
             .into_iter()
             .map(|(_, room, users)| (room, users))
             .collect(),
-        next_ms: next_expiry(now_ms, is_more_to_do, next.map(|time| time.0)),
+        next_ms: next_expiry(now_ms, has_more, next.map(|time| time.0)),
     }))
 }
 
@@ -223,11 +226,15 @@ fn ended_room(row: &Row<'_>) -> rusqlite::Result<(u64, Uuid, [Uuid; 2])> {
     Ok((time(row, 3)?, id(row, 0)?, [id(row, 1)?, id(row, 2)?]))
 }
 
-/// Erases what was said in rooms that have ended, but not so much at once that others would wait for long.
-fn erase(connection: &Connection) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(ERASE)?
-        .execute([limits::ERASURES_PER_ASK])?;
-    connection.prepare_cached(NOTE_ERASED)?.execute([])?;
+/// Erases what was said in rooms that have ended, as far as `erasing` lets it.
+pub(super) fn erase(connection: &Connection, erasing: &mut Erasing) -> rusqlite::Result<()> {
+    let left = erasing.left();
+    if left > 0 {
+        let erased = connection.prepare_cached(ERASE)?.execute([left])?;
+        erasing.erased(erased as u64);
+    }
+    if !erasing.is_spent() {
+        connection.prepare_cached(NOTE_ERASED)?.execute([])?;
+    }
     Ok(())
 }
