@@ -3,12 +3,13 @@
 
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use support::{Launch, Member, Server};
+use support::disk::Disk;
+use support::{Launch, Member, PATIENCE, Server, eventually};
 
 /// A server with a file that others can open, too.
 struct Scene {
@@ -117,69 +118,108 @@ fn while_another_process_writes_reading_goes_on() {
     assert_eq!(socket.expect("message_ack")["cid"], "0");
 }
 
-#[test]
-fn a_full_disk_is_an_error_answer_and_everything_else_goes_on() {
-    let data = support::server::scratch();
-    // So many pages of 4 KiB, which stands for a full disk.
-    let url = format!("sqlite:{}/small.db?max_page_count=60", data.display());
-    let server = Server::start(&["--db-url", &url, "--message-rate", "0"]);
-    let (ann, bob) = (server.register("ann", "FR"), server.register("bob", "DE"));
-    let room = server.match_up(&ann, &bob);
-    let mut socket = server.member_at(&room, &ann);
+/// Says long things in a room until there is no space for more; how many were kept.
+fn fill(server: &Server, room: &str, member: &Member) -> u32 {
+    let mut socket = server.member_at(room, member);
     let long = "x".repeat(2_000);
     let mut kept = 0;
-    let refused = loop {
-        socket.say(json!({ "type": "message", "content": long, "cid": format!("{kept}") }));
+    loop {
+        let cid = kept.to_string();
+        socket.say(json!({ "type": "message", "content": long, "cid": cid }));
         let answer = socket.hear();
-        if answer["type"] != "message_ack" {
-            break answer;
+        assert_eq!(answer["cid"], cid, "{answer}");
+        if answer["type"] == "message_ack" {
+            kept += 1;
+            assert!(kept < 1_000, "it is never full");
+            continue;
         }
-        kept += 1;
-        assert!(kept < 1_000, "it is never full");
-    };
-    assert_eq!(refused["type"], "error", "{refused}");
-    assert_eq!(refused["code"], "storage_full", "{refused}");
-    assert_eq!(refused["cid"], format!("{kept}"), "{refused}");
-    let body = json!({
-        "pseudo": "carol", "email": "carol@example.org", "country": "IT", "password": "correct horse",
-    });
-    let mut last = (0, Value::Null);
-    // Small things may still find room for a while.
-    for number in 0..200 {
-        let mut body = body.clone();
-        body["pseudo"] = format!("carol{number}").into();
-        body["email"] = format!("carol{number}@example.org").into();
-        last = server.call("POST", "/auth/register", "", &body);
-        if last.0 != 201 {
-            break;
-        }
+        assert_eq!(answer["code"], "storage_full", "{answer}");
+        return kept;
     }
-    assert_eq!(last.0, 507, "{last:?}");
+}
+
+/// What people see when there is no space left in the file at `url`.
+fn goes_on_without_space(url: &str) {
+    let mut server = Server::start(&[
+        "--db-url",
+        url,
+        "--message-rate",
+        "0",
+        "--register-rate",
+        "0",
+    ]);
+    let (ann, bob) = (server.register("ann", "FR"), server.register("bob", "DE"));
+    let [first, second, third] = [(); 3].map(|()| server.match_up(&ann, &bob));
+    let kept = fill(&server, &first, &ann);
+    assert!(kept > 20, "{kept}");
+    // Small things may still find room for a while.
+    let refused = (0..200).find_map(|number| {
+        let body = json!({
+            "pseudo": format!("carol{number}"), "email": format!("carol{number}@example.org"),
+            "country": "IT", "password": "correct horse",
+        });
+        let (status, _) = server.call("POST", "/auth/register", "", &body);
+        (status != 201).then_some(status)
+    });
+    assert_eq!(refused, Some(507));
     // What is there can be read, and anonymous chat does not know of it.
-    let (status, page) = server.call(
-        "GET",
-        &format!("/rooms/{room}/messages?limit=1"),
-        &bob.token,
-        &Value::Null,
-    );
+    let target = format!("/rooms/{first}/messages?limit=1");
+    let (status, page) = server.call("GET", &target, &bob.token, &Value::Null);
     assert_eq!((status, page.as_array().map(Vec::len)), (200, Some(1)));
+    assert_eq!(server.get("/readyz").status, 200);
     let (mut one, mut other) = server.pair();
     one.say(json!({ "type": "sendMessage", "text": "still here" }));
     assert_eq!(other.expect("message")["text"], "still here");
-    // A room that ends makes room.
-    let (status, _) = server.call(
-        "DELETE",
-        &format!("/rooms/{room}"),
-        &bob.token,
-        &Value::Null,
+    // A room that ends makes space for the next.
+    for (ended, next) in [(first, &second), (second.clone(), &third)] {
+        fill(&server, &ended, &ann);
+        let target = format!("/rooms/{ended}");
+        let (status, body) = server.call("DELETE", &target, &bob.token, &Value::Null);
+        assert_eq!(status, 200, "{body}");
+        let mut kept_next = 0;
+        let has_space = eventually(PATIENCE, || {
+            kept_next += fill(&server, next, &ann);
+            kept_next > kept / 2
+        });
+        assert!(has_space, "{kept_next} after {kept}");
+    }
+    server.signal("TERM");
+    assert!(server.ended(PATIENCE).is_some());
+}
+
+#[test]
+fn a_file_that_has_reached_its_bound_is_an_error_answer_and_everything_else_goes_on() {
+    let data = support::server::scratch();
+    // So many pages of 4 KiB.
+    let url = format!("sqlite:{}/small.db?max_page_count=60", data.display());
+    goes_on_without_space(&url);
+    assert_eq!(
+        read(&data.join("small.db"), "pragma integrity_check"),
+        "ok\n"
     );
-    assert_eq!(status / 100, 2);
-    let room = server.match_up(&ann, &bob);
-    let mut socket = server.member_at(&room, &ann);
-    socket.say(json!({ "type": "message", "content": long }));
-    socket.expect("message_ack");
-    drop(server);
     let _ = std::fs::remove_dir_all(data);
+}
+
+#[test]
+fn a_full_disk_is_an_error_answer_and_everything_else_goes_on() {
+    let Some(disk) = Disk::mount(1_024) else {
+        return;
+    };
+    let path = disk.folder().join("small.db");
+    goes_on_without_space(&format!("sqlite:{}", path.display()));
+    assert_eq!(read(&path, "pragma integrity_check"), "ok\n");
+}
+
+/// What the usual tool finds in a file.
+fn read(path: &Path, sql: &str) -> String {
+    let output = Command::new("sqlite3")
+        .arg("-readonly")
+        .arg(path)
+        .arg(sql)
+        .output()
+        .expect("the sqlite3 tool is there; scripts/test installs it");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 #[test]
@@ -198,17 +238,8 @@ fn the_file_can_be_read_with_the_usual_tool() {
     socket.say(json!({ "type": "message", "content": "salut" }));
     socket.expect("message_ack");
     server.signal("TERM");
-    assert!(server.ended(support::PATIENCE).is_some());
-    let read = |sql: &str| {
-        let output = Command::new("sqlite3")
-            .arg("-readonly")
-            .arg(&path)
-            .arg(sql)
-            .output()
-            .expect("the sqlite3 tool is there; scripts/test installs it");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
+    assert!(server.ended(PATIENCE).is_some());
+    let read = |sql| read(&path, sql);
     assert_eq!(
         read("select pseudo, country from users order by pseudo"),
         "ann|FR\nbob|DE\n"

@@ -12,6 +12,7 @@ use passerby::limits;
 use rusqlite::Connection;
 
 use super::desk::*;
+use super::support::disk::Disk;
 use super::support::eventually;
 
 /// A folder that goes with its test.
@@ -202,6 +203,48 @@ fn a_full_disk_is_survived() {
     assert_eq!(outcomes[22], said(6000));
     assert_eq!(store.ask(say(6001, 11, 1, &text, None)), said(6001));
     assert!(is_whole(&home));
+}
+
+#[test]
+fn a_room_can_be_closed_whenever_others_fill_the_disk() {
+    let text = "x".repeat(1_000);
+    for before in [0, 1, 10, 60, 150, 300] {
+        let Some(disk) = Disk::mount(2_048) else {
+            return;
+        };
+        let path = disk.folder().join("passerby.db");
+        let location = Location::parse(&format!("sqlite:{}", path.display()), disk.folder());
+        let mut store = Store::open(location.expect("a location"));
+        settle_in(&mut store);
+        for room in 11..15 {
+            store.ask(open(room, [1, 2], NOON)).expect("a room");
+        }
+        let mut next = 100;
+        let mut speak = |store: &mut Store, room, count| {
+            let queries = (0..count).map(|number| say(next + number, room, 1, &text, None));
+            let outcomes = store.ask_together(queries.collect());
+            next += count;
+            outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u128
+        };
+        assert_eq!(speak(&mut store, 10, before), before);
+        disk.fill();
+        for room in 10..14 {
+            let kept = speak(&mut store, room, 300);
+            assert!(kept < 300, "the disk is full");
+            assert!(store.ask(messages(room, 2)).is_ok());
+            a_room(store.ask(close(room, 2, NOON + 5)));
+        }
+        let visitor = Connection::open(&path).expect("opened");
+        assert!(eventually(PATIENCE, || count_messages(&visitor) == 0));
+        disk.empty();
+        assert_eq!(speak(&mut store, 14, 50), 50);
+        assert!(store.close());
+        assert_eq!(count_messages(&visitor), 50);
+        let report: String = visitor
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("a report");
+        assert_eq!(report, "ok");
+    }
 }
 
 #[test]

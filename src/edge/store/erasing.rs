@@ -1,7 +1,5 @@
 //! Erasing what was said in rooms that have ended, a little in each transaction, so that nobody who asks meanwhile waits for long.
 
-use crate::limits;
-
 /// How much one transaction may still erase, and whether it has.
 #[derive(Debug)]
 pub(super) struct Erasing {
@@ -10,9 +8,10 @@ pub(super) struct Erasing {
 }
 
 impl Erasing {
-    pub(super) const fn new() -> Self {
+    /// So many messages may be erased.
+    pub(super) const fn up_to(messages: u32) -> Self {
         Self {
-            left: limits::ERASURES_AT_ONCE,
+            left: messages,
             has_erased: false,
         }
     }

@@ -64,6 +64,11 @@ pub(super) const fn is_write(query: &Query) -> bool {
     }
 }
 
+/// Whether the question gives space back, in the long run.
+pub(super) const fn makes_space(query: &Query) -> bool {
+    matches!(query, Query::Close { .. } | Query::Expire { .. })
+}
+
 /// Why a database is not touched.
 pub(super) fn too_new(found: u32, known: usize) -> String {
     format!(

@@ -62,7 +62,7 @@ impl Postgres {
         let Some(session) = &mut self.session else {
             return Err(Fault::Database);
         };
-        let mut erasing = Erasing::new();
+        let mut erasing = Erasing::up_to(limits::ERASURES_AT_ONCE);
         let done = session.transact(|transaction| work(transaction, &mut erasing));
         self.checked = Instant::now();
         match done {
