@@ -1,6 +1,5 @@
 //! What an operator may set, and where from: defaults, then a file, then the environment, then flags.
 
-mod database;
 mod keys;
 mod load;
 
@@ -9,6 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use log::LevelFilter;
 
+use crate::edge::store::Location;
 use crate::kernel::bucket::Rate;
 use crate::kernel::secret::Secret;
 use crate::net::Bind;
@@ -37,12 +37,12 @@ impl Pace {
 }
 
 /// Everything that can be set. The keys, with their descriptions, are in [`KEYS`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)] // Each field is the key of the same name.
 pub struct Config {
     pub listen: Vec<Bind>,
     pub data: PathBuf,
-    pub db_url: Secret,
+    pub db_url: Location,
     pub jwt_secret: Option<Secret>,
     pub log: LevelFilter,
     pub max_connections: usize,
@@ -74,7 +74,7 @@ impl Default for Config {
         Self {
             listen: vec![Bind::Every(8080)],
             data: PathBuf::from("data"),
-            db_url: Secret::new(String::new()),
+            db_url: Location::default(),
             jwt_secret: None,
             log: LevelFilter::Info,
             max_connections: 0,
@@ -127,9 +127,9 @@ impl Config {
         }
     }
 
-    /// Where accounts are kept: `sqlite:PATH` or `postgres://...`. There may be a password in it.
-    pub fn database(&self) -> Secret {
-        database::resolved(&self.db_url, &self.data)
+    /// Where accounts are kept.
+    pub fn store(&self) -> Location {
+        self.db_url.clone().within(&self.data)
     }
 
     /// The settings of the connection layer; `seed` is for its hash tables.

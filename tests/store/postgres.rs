@@ -1,6 +1,6 @@
 //! What only PostgreSQL does: a server that can be killed, stopped, or slow.
 
-use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use passerby::edge::store::Location;
@@ -11,7 +11,7 @@ use super::support::eventually;
 use super::support::postgres::{Cluster, shared};
 
 pub fn at(address: &str) -> Location {
-    Location::parse(address, Path::new("/nonexistent")).expect("a location")
+    Location::parse(address).expect("a location")
 }
 
 /// A database of its own, if there is a server.
@@ -66,6 +66,20 @@ fn what_was_to_be_erased_at_a_server_is_after_a_restart() {
         count.expect("a count").get::<_, i64>(0) == 0
     });
     assert!(is_gone);
+}
+
+#[test]
+fn without_a_name_it_is_whoever_runs_the_program() {
+    let Some(cluster) = shared() else { return };
+    let address = cluster.database();
+    let output = Command::new("id").arg("-un").output().expect("a name");
+    let me = String::from_utf8(output.stdout).expect("a name");
+    // There is one already if that is who the cluster was made for.
+    let role = format!("CREATE ROLE \"{}\" SUPERUSER LOGIN", me.trim());
+    let _ = cluster.visitor("postgres").batch_execute(&role);
+    let local = cluster.local_address(name(&address));
+    let mut store = Store::open(at(&local));
+    assert_eq!(store.ask(Query::Ping), Ok(Answer::Done));
 }
 
 #[test]

@@ -40,7 +40,8 @@ impl Home {
 
     pub fn location_with(&self, options: &str) -> Location {
         let text = format!("sqlite:passerby.db{options}");
-        Location::parse(&text, &self.folder.join("data")).expect("a location")
+        let location = Location::parse(&text).expect("a location");
+        location.within(&self.folder.join("data"))
     }
 
     /// Another process, as it were.
@@ -145,7 +146,7 @@ fn what_is_not_a_database_is_refused() {
 
 #[test]
 fn memory_needs_no_file() {
-    let location = Location::parse("sqlite::memory:", Path::new("/nonexistent"));
+    let location = Location::parse("sqlite::memory:");
     let mut store = Store::open(location.expect("a location"));
     settle_in(&mut store);
     assert_eq!(store.ask(say(100, 10, 1, "x", None)), said(100));
@@ -213,7 +214,7 @@ fn a_room_can_be_closed_whenever_others_fill_the_disk() {
             return;
         };
         let path = disk.folder().join("passerby.db");
-        let location = Location::parse(&format!("sqlite:{}", path.display()), disk.folder());
+        let location = Location::parse(&format!("sqlite:{}", path.display()));
         let mut store = Store::open(location.expect("a location"));
         settle_in(&mut store);
         for room in 11..15 {

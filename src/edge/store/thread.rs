@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Location;
 use super::batch::{Engine, settle};
+use super::location::Place;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use crate::kernel::ask::{Outcome, Query, Refusal, Ticket};
@@ -63,9 +64,9 @@ pub fn start(
     location: Location,
     answer: impl FnMut(Vec<(Ticket, Outcome)>) + Send + 'static,
 ) -> Result<Desk, String> {
-    let engine: Box<dyn Engine> = match location {
-        Location::Sqlite { path, pages_max } => Box::new(Sqlite::open(path.as_deref(), pages_max)?),
-        Location::Postgres(config) => Box::new(Postgres::open(*config)?),
+    let engine: Box<dyn Engine> = match location.place {
+        Place::Sqlite { path, pages_max } => Box::new(Sqlite::open(path.as_deref(), pages_max)?),
+        Place::Postgres(config) => Box::new(Postgres::open(*config)?),
     };
     run(engine, answer).map_err(|error| format!("cannot start the store's thread: {error}"))
 }

@@ -74,6 +74,10 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file, makes it if there is none, and brings its schema up to date.
     pub(super) fn open(path: Option<&Path>, pages_max: Option<u32>) -> Result<Self, String> {
+        // SQLite takes a path for a URI if it begins like one.
+        let path = path.map(std::path::absolute).transpose();
+        let path = path.map_err(|error| format!("cannot find the current directory: {error}"))?;
+        let path = path.as_deref();
         let connection = match path {
             Some(path) => {
                 file::prepare(path)
