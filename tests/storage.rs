@@ -223,6 +223,21 @@ fn read(path: &Path, sql: &str) -> String {
 }
 
 #[test]
+fn a_database_server_that_is_talked_to_in_clear_is_warned_of_once() {
+    // Nobody is there (RFC 5737).
+    for (options, times) in [("", 1), ("?sslmode=disable", 0)] {
+        let url = format!("postgres://u:hunter2@192.0.2.1/x{options}");
+        let server = Server::start(&["--db-url", &url]);
+        assert!(eventually(PATIENCE, || server
+            .log()
+            .contains("tried again")));
+        let log = server.log();
+        assert_eq!(log.matches("in clear").count(), times, "{log}");
+        assert!(!log.contains("hunter2"), "{log}");
+    }
+}
+
+#[test]
 fn the_file_can_be_read_with_the_usual_tool() {
     let data = support::server::scratch();
     let path = data.join("people.db");

@@ -114,7 +114,6 @@ fn parse_postgres(text: &str) -> Result<postgres::Config, String> {
     if config.get_hosts().is_empty() {
         return Err("the address of the PostgreSQL server has no host".to_owned());
     }
-    config.ssl_mode(SslMode::Disable);
     if config.get_application_name().is_none() {
         config.application_name("passerby");
     }

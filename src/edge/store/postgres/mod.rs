@@ -7,8 +7,10 @@ mod session;
 mod speech;
 mod values;
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 
 use self::link::Link;
@@ -37,6 +39,12 @@ impl Postgres {
     /// Connects, and brings the schema up to date. That the server cannot be reached is not an error; that its
     /// schema is newer than this program is one.
     pub(super) fn open(config: postgres::Config) -> Result<Self, String> {
+        if is_exposed(&config) {
+            log::warn!(
+                "passwords and messages go to the database server in clear, as TLS is not offered; \
+                 sslmode=disable in db_url says that the network can be trusted"
+            );
+        }
         let mut link = Link::new(config);
         let session = link.first()?;
         Ok(Self {
@@ -123,6 +131,25 @@ impl Engine for Postgres {
     }
 }
 
+/// Whether others may read along, and the operator has not said that they know.
+fn is_exposed(config: &postgres::Config) -> bool {
+    let is_local = |host: &Host| match host {
+        Host::Tcp(name) => {
+            name == "localhost"
+                || name
+                    .parse()
+                    .is_ok_and(|address: IpAddr| address.is_loopback())
+        }
+        Host::Unix(_) => true,
+    };
+    // Where there are addresses, the names of hosts are only names.
+    let is_all_local = match config.get_hostaddrs() {
+        [] => config.get_hosts().iter().all(is_local),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
+    };
+    config.get_ssl_mode() != SslMode::Disable && !is_all_local
+}
+
 /// What was prepared does not fit any more: somebody changed the schema, or a pooler the connection.
 const STALE: [SqlState; 2] = [
     SqlState::FEATURE_NOT_SUPPORTED,
@@ -194,5 +221,28 @@ fn describe(error: &postgres::Error) -> String {
             Some(source) => format!("{error}: {source}"),
             None => error.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_may_read_is_known() {
+        for (url, expected) in [
+            ("postgres://u:p@db.example/x", true),
+            ("postgres://u:p@192.0.2.1/x?sslmode=prefer", true),
+            ("postgres://u:p@localhost,db.example/x", true),
+            ("postgres://u:p@localhost/x?hostaddr=192.0.2.1", true),
+            ("postgres://u:p@db.example/x?sslmode=disable", false),
+            ("postgres://u:p@db.example/x?hostaddr=127.0.0.1", false),
+            ("postgres://u:p@localhost/x", false),
+            ("postgres://u:p@127.0.0.2,[::1]/x", false),
+            ("postgres:///x?host=/run/postgresql", false),
+        ] {
+            let config = url.parse().expect("an address");
+            assert_eq!(is_exposed(&config), expected, "{url}");
+        }
     }
 }
