@@ -148,7 +148,7 @@ pub enum Query {
         user: Uuid,
         /// Only those before this one.
         before: Option<Uuid>,
-        /// At most so many.
+        /// At most so many, and no more of long ones than [`crate::limits::LISTING_BYTES_MAX`] has space for.
         limit: u32,
         /// The time.
         now_ms: u64,

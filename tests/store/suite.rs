@@ -45,6 +45,7 @@ on_every_engine! {
     who_is_not_in_a_room_can_do_nothing_there
     a_message_that_is_sent_twice_is_kept_once
     pages_go_back_in_time
+    a_page_has_no_more_than_fits_into_an_answer
     messages_are_marked_as_read_up_to_one
     unread_messages_are_counted_to_a_limit
     reactions_replace_each_other
@@ -417,6 +418,39 @@ fn pages_go_back_in_time(store: &mut Store) {
     assert_eq!(page_of(Some(100), 3), [""; 0]);
     assert_eq!(page_of(Some(5000), 1), ["109"], "need not be there");
     assert_eq!(page_of(None, 0), [""; 0]);
+}
+
+fn a_page_has_no_more_than_fits_into_an_answer(store: &mut Store) {
+    settle_in(store);
+    // Ten bytes in four characters.
+    let text = "a\u{e9}\u{20ac}\u{1f600}".repeat(500);
+    let queries = (100..300)
+        .map(|message| say(message, 10, 1, &text, None))
+        .collect();
+    store.ask_together(queries);
+    for (message, user) in [(299, 2), (299, 1), (298, 1), (297, 2)] {
+        store.ask(react(message, user, Some("+"))).expect("reacted");
+    }
+    let mut before = None;
+    let mut found = 300;
+    while found > 100 {
+        let page = some_messages(store.ask(page(10, 2, before, 200)));
+        let fit = limits::LISTING_BYTES_MAX.div_ceil(text.len());
+        assert_eq!(page.len(), fit.min(found as usize - 100));
+        for message in page.iter().rev() {
+            found -= 1;
+            assert_eq!(message.id, id(found), "none is left out");
+            let by: Vec<_> = message.reactions.iter().map(|put| put.user).collect();
+            let expected = match found {
+                299 => vec![id(1), id(2)],
+                298 => vec![id(1)],
+                297 => vec![id(2)],
+                _ => vec![],
+            };
+            assert_eq!(by, expected);
+        }
+        before = Some(found);
+    }
 }
 
 fn messages_are_marked_as_read_up_to_one(store: &mut Store) {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use crate::kernel::ask::{Query, Refusal};
-use crate::kernel::record::Room;
+use crate::kernel::record::{Message, Reaction, Room};
+use crate::limits;
 
 /// A room as it is kept.
 #[derive(Clone, Debug)]
@@ -33,6 +34,42 @@ pub(super) fn next_expiry(now_ms: u64, has_more: bool, next_ms: Option<u64>) -> 
         return Some(now_ms);
     }
     next_ms.map(|next_ms| next_ms.max(now_ms))
+}
+
+/// Messages that are read from the newest to the oldest, as long as an answer has space for them.
+#[derive(Default)]
+pub(super) struct Page {
+    messages: Vec<Message>,
+    bytes: usize,
+}
+
+impl Page {
+    /// Whether an answer has space for another, as far as what was said goes.
+    pub(super) const fn has_space(&self) -> bool {
+        self.bytes < limits::LISTING_BYTES_MAX
+    }
+
+    pub(super) fn push(&mut self, message: Message) {
+        self.bytes += message.content.len();
+        self.messages.push(message);
+    }
+
+    /// The oldest first.
+    pub(super) fn into_messages(mut self) -> Vec<Message> {
+        self.messages.reverse();
+        self.messages
+    }
+}
+
+/// What those who are in a room have put to a message.
+pub(super) fn reactions(users: [Uuid; 2], emojis: [Option<String>; 2]) -> Vec<Reaction> {
+    let mut reactions: Vec<Reaction> = users
+        .into_iter()
+        .zip(emojis)
+        .filter_map(|(user, emoji)| emoji.map(|emoji| Reaction { user, emoji }))
+        .collect();
+    reactions.sort_by_key(|reaction| reaction.user);
+    reactions
 }
 
 /// Text as it can be kept: PostgreSQL has no U+0000, so that becomes U+FFFD, in both engines alike.
