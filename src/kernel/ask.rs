@@ -135,7 +135,8 @@ pub enum Query {
         user: Uuid,
         /// What is said.
         content: String,
-        /// The sender's own name for it. A second message with the same one, from the same sender in the same room, is the first again.
+        /// The sender's own name for it. A second message with the same one, from the same sender in the same room, is the first again if it
+        /// says the same, and otherwise refused with [`Refusal::Reused`].
         cid: Option<String>,
         /// The time.
         now_ms: u64,
@@ -246,6 +247,8 @@ pub enum Refusal {
     Ended,
     /// The pseudo or the e-mail address is somebody's already.
     Taken,
+    /// The sender has used that name for another message in this room.
+    Reused,
     /// There is no space left to write. Nothing was written.
     StorageFull,
     /// This question failed, and nothing was done; others need not fail.

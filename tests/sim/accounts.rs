@@ -174,6 +174,17 @@ fn a_message_is_acknowledged_once_and_told_once_in_order() {
         [ids(&acks, "message_ack")[2].clone()]
     );
     assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
+    // Something else under the same name is not lost without a word.
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "two", "cid": "c2" }),
+    );
+    let refused = town.hear(mine).remove(0);
+    assert_eq!(
+        (&refused["code"], &refused["field"], &refused["cid"]),
+        (&json!("bad_field"), &json!("cid"), &json!("c2"))
+    );
+    assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
     let (_, page) = town.get(&format!("/rooms/{room}/messages?limit=2"), &bob.token);
     assert_eq!(
         (&page[0]["content"], &page[1]["content"]),

@@ -256,10 +256,13 @@ impl Store {
             .and_then(|cid| kept.cids.get(&(user, cid.clone())))
         {
             let first = kept.messages.iter().find(|message| message.id == *first);
-            let (id, sent_ms) = first.map(|first| (first.id, first.sent_ms)).expect("kept");
+            let first = first.expect("kept");
+            if first.content != content {
+                return Err(Refusal::Reused);
+            }
             return Ok(Answer::Said {
-                id,
-                sent_ms,
+                id: first.id,
+                sent_ms: first.sent_ms,
                 is_new: false,
             });
         }

@@ -44,6 +44,7 @@ on_every_engine! {
     what_is_said_is_kept_in_order
     who_is_not_in_a_room_can_do_nothing_there
     a_message_that_is_sent_twice_is_kept_once
+    a_name_that_is_used_again_for_something_else_is_refused
     pages_go_back_in_time
     a_page_has_no_more_than_fits_into_an_answer
     messages_are_marked_as_read_up_to_one
@@ -379,9 +380,9 @@ fn a_message_that_is_sent_twice_is_kept_once(store: &mut Store) {
     store.ask(open(11, [1, 2], NOON)).expect("a room");
     assert_eq!(store.ask(say(100, 10, 1, "first", Some("a"))), said(100));
     let outcomes = store.ask_together(vec![
-        say(101, 10, 1, "again", Some("a")),
+        say(101, 10, 1, "first", Some("a")),
         say(102, 10, 1, "second", Some("b")),
-        say(103, 10, 1, "again", Some("b")),
+        say(103, 10, 1, "second", Some("b")),
         say(104, 10, 2, "of the partner", Some("a")),
         say(105, 11, 1, "elsewhere", Some("a")),
         say(106, 10, 1, "unnamed", None),
@@ -402,6 +403,32 @@ fn a_message_that_is_sent_twice_is_kept_once(store: &mut Store) {
     assert_eq!(
         contents(store.ask(messages(10, 1))),
         ["first", "second", "of the partner", "unnamed", "unnamed"]
+    );
+}
+
+fn a_name_that_is_used_again_for_something_else_is_refused(store: &mut Store) {
+    settle_in(store);
+    assert_eq!(store.ask(say(100, 10, 1, "first", Some("a"))), said(100));
+    let outcomes = store.ask_together(vec![
+        say(101, 10, 1, "else", Some("a")),
+        say(102, 10, 1, "second", Some("b")),
+        say(103, 10, 1, "Second", Some("b")),
+        say(104, 10, 1, "first", Some("a")),
+        say(105, 10, 1, "else", Some("c")),
+    ]);
+    assert_eq!(
+        outcomes,
+        [
+            Err(Refusal::Reused),
+            said(102),
+            Err(Refusal::Reused),
+            said_before(100),
+            said(105)
+        ]
+    );
+    assert_eq!(
+        contents(store.ask(messages(10, 1))),
+        ["first", "second", "else"]
     );
 }
 

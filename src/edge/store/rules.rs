@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use crate::kernel::ask::{Query, Refusal};
+use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
 use crate::kernel::record::{Message, Reaction, Room};
 use crate::limits;
 
@@ -34,6 +34,19 @@ pub(super) fn next_expiry(now_ms: u64, has_more: bool, next_ms: Option<u64>) -> 
         return Some(now_ms);
     }
     next_ms.map(|next_ms| next_ms.max(now_ms))
+}
+
+/// What a message comes to whose name its sender has used before in the room, for the message `first` that was sent at `sent_ms`.
+pub(super) const fn said_before(first: Uuid, sent_ms: u64, is_the_same: bool) -> Outcome {
+    if is_the_same {
+        Ok(Answer::Said {
+            id: first,
+            sent_ms,
+            is_new: false,
+        })
+    } else {
+        Err(Refusal::Reused)
+    }
 }
 
 /// Messages that are read from the newest to the oldest, as long as an answer has space for them.

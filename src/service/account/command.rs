@@ -41,7 +41,7 @@ impl<'t> Fault<'t> {
         }
     }
 
-    fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             field: Some(field),
             ..Self::new("bad_field", message)

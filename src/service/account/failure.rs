@@ -11,6 +11,7 @@ pub(super) fn response(refusal: Refusal) -> Response {
         Refusal::Missing => (Status::NOT_FOUND, "room not found"),
         Refusal::Ended => (Status::GONE, "this room has ended"),
         Refusal::Taken => (Status::CONFLICT, "pseudo or email already taken"),
+        Refusal::Reused => (Status::CONFLICT, "this cid is another message's"),
         Refusal::StorageFull => (Status::STORAGE_FULL, "storage full"),
         Refusal::Failed => (Status::UNAVAILABLE, "that cannot be done now"),
         Refusal::Unavailable => (Status::UNAVAILABLE, "the store is not available"),
@@ -35,6 +36,10 @@ pub(super) fn fault(refusal: Refusal) -> Fault<'static> {
     match refusal {
         Refusal::Missing => Fault::new("not_found", "There is no such message in this room."),
         Refusal::Ended => Fault::new("room_ended", "This room has ended."),
+        Refusal::Reused => Fault::bad_field(
+            "cid",
+            "You have used this cid for another message in this room.",
+        ),
         Refusal::StorageFull => with_retry(
             "storage_full",
             "There is no space left to keep that; please try again later.",

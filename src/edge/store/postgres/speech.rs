@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use postgres::Error;
 use uuid::Uuid;
 
-use super::super::rules::{Page, admit, reactions, storable};
+use super::super::rules::{Page, admit, reactions, said_before, storable};
 use super::Found;
 use super::rooms::find;
 use super::session::Work;
@@ -39,8 +39,9 @@ const SAY: &str = "\
 
 /// Those that were sent before.
 const SAID: &str = "\
-    SELECT m.id, m.sent_at \
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS asked (room, sender, cid, place) \
+    SELECT m.id, m.sent_at, m.content = asked.content \
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) \
+    WITH ORDINALITY AS asked (room, sender, cid, content, place) \
     JOIN messages AS m ON m.room = asked.room AND m.sender = asked.sender AND m.cid = asked.cid \
     ORDER BY asked.place";
 
@@ -155,13 +156,10 @@ fn find_first(
     let rooms: Vec<Uuid> = repeated.iter().map(|(_, say)| say.room).collect();
     let senders: Vec<Uuid> = repeated.iter().map(|(_, say)| say.sender).collect();
     let cids: Vec<Option<&str>> = repeated.iter().map(|(_, say)| say.cid.as_deref()).collect();
-    let rows = work.query(SAID, &[&rooms, &senders, &cids])?;
+    let contents: Vec<&str> = repeated.iter().map(|(_, say)| &*say.content).collect();
+    let rows = work.query(SAID, &[&rooms, &senders, &cids, &contents])?;
     for ((place, _), row) in repeated.iter().zip(&rows) {
-        outcomes[*place] = Ok(Answer::Said {
-            id: row.try_get(0)?,
-            sent_ms: time(row, 1)?,
-            is_new: false,
-        });
+        outcomes[*place] = said_before(row.try_get(0)?, time(row, 1)?, row.try_get(2)?);
     }
     Ok(())
 }

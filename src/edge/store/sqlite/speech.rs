@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use super::super::rules::{Page, admit, reactions, storable};
+use super::super::rules::{Page, admit, reactions, said_before, storable};
 use super::Found;
 use super::rooms::{find, may_speak};
 use super::values::{Id, Text, Time, id, kept_room, select_room, time};
@@ -15,7 +15,7 @@ pub(super) const SAY: &str = "\
     ON CONFLICT (room, sender, cid) WHERE cid IS NOT NULL DO NOTHING";
 
 pub(super) const SAID: &str =
-    "SELECT id, sent_at FROM messages WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+    "SELECT id, sent_at, content = ?4 FROM messages WHERE room = ?1 AND sender = ?2 AND cid = ?3";
 
 /// The newest first, each with what side A and side B have put to it.
 pub(super) const PAGE: &str = "\
@@ -111,16 +111,10 @@ fn say(
             is_new: true,
         }));
     }
-    let (first, sent_ms) = connection
-        .prepare_cached(SAID)?
-        .query_row((Id(room), Id(sender), cid.as_deref()), |row| {
-            Ok((id(row, 0)?, time(row, 1)?))
-        })?;
-    Ok(Ok(Answer::Said {
-        id: first,
-        sent_ms,
-        is_new: false,
-    }))
+    let asked = (Id(room), Id(sender), cid.as_deref(), Text::new(content));
+    connection.prepare_cached(SAID)?.query_row(asked, |row| {
+        Ok(said_before(id(row, 0)?, time(row, 1)?, row.get(2)?))
+    })
 }
 
 fn page(connection: &Connection, room: &Room, before: Option<Uuid>, limit: u32) -> Found {
