@@ -8,7 +8,7 @@
 
 use uuid::Uuid;
 
-use super::record::{ListedRoom, Message, Room, User};
+use super::record::{ListedRoom, Message, Room, Side, User};
 use super::secret::Secret;
 
 /// Names a question until it is answered. Never used twice.
@@ -70,7 +70,7 @@ pub enum Query {
         /// The time.
         now_ms: u64,
     },
-    /// Make a room: [`Answer::Room`], or [`Refusal::Missing`] if one of the users is.
+    /// Make a room: [`Answer::Room`]; [`Refusal::Missing`] if one of the users is, [`Refusal::TooManyRooms`] if one of them may be in no further one.
     Open {
         /// Its id.
         id: Uuid,
@@ -247,6 +247,8 @@ pub enum Refusal {
     Ended,
     /// The pseudo or the e-mail address is somebody's already.
     Taken,
+    /// Whoever would be on this side of the room is in [`crate::limits::PRIVATE_ROOMS_PER_PERSON_MAX`] rooms already.
+    TooManyRooms(Side),
     /// The sender has used that name for another message in this room.
     Reused,
     /// There is no space left to write. Nothing was written.

@@ -1,8 +1,9 @@
 //! Accounts, the pool and private rooms, with a store in memory and a clock of our own.
 
-use passerby::kernel::ask::Refusal;
+use passerby::kernel::ask::{Query, Refusal};
 use passerby::limits;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::town::{Member, Mood, Town};
 
@@ -812,8 +813,8 @@ fn whoever_has_too_many_rooms_gets_no_further_one_by_staying_in_touch() {
 }
 
 #[test]
-fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
-    for answered in 0..3 {
+fn a_room_for_two_who_stay_in_touch_takes_one_question_and_may_be_given_up() {
+    for is_in_time in [true, false] {
         let mut town = Town::new();
         let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
         let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
@@ -825,18 +826,61 @@ fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
         town.hear(theirs);
         town.mood = Mood::Silent;
         town.say(theirs, json!({ "type": "keepInTouch" }));
-        for _ in 0..answered {
+        if is_in_time {
             town.answer_one();
+        } else {
+            town.pass(limits::ASK_MS);
         }
-        town.pass(limits::ASK_MS);
         for at in [mine, theirs] {
             let heard = town.hear(at);
-            assert_eq!(heard.len(), 1, "{answered}");
-            assert_eq!(heard[0]["code"], "unavailable", "{answered}");
+            assert_eq!(heard.len(), 1);
+            if is_in_time {
+                assert_eq!(heard[0]["type"], "roomCreated");
+            } else {
+                assert_eq!(heard[0]["code"], "unavailable");
+            }
         }
         town.mood = Mood::Prompt;
         town.settle();
-        assert_eq!(town.store.rooms.len(), usize::from(answered == 2));
+        assert_eq!(town.store.rooms.len(), 1);
         town.empty();
     }
+}
+
+/// Gives two people as many rooms as one person may have.
+fn crowd(town: &mut Town, users: [&Member; 2]) {
+    for number in 0..limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+        let made = town.store.answer(Query::Open {
+            id: Uuid::from_u128(number.into()),
+            users: users.map(|user| user.id.parse().expect("an id")),
+            now_ms: town.now.unix_ms,
+            expires_ms: town.now.unix_ms + 60_000,
+        });
+        assert!(made.is_ok());
+    }
+}
+
+#[test]
+fn whoever_has_too_many_rooms_by_now_is_not_matched() {
+    // Whoever waits: is not there any more, and whoever comes is to try again.
+    let mut town = Town::new();
+    let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| town.register(name, "FR"));
+    town.post("/pool/join", &ann.token, Value::Null);
+    crowd(&mut town, [&cleo, &ann]);
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 503);
+    assert_eq!(town.server.app.accounts.waiting(), 0);
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 202);
+    town.empty();
+    // Whoever comes: the other goes on waiting.
+    let mut town = Town::new();
+    let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| town.register(name, "FR"));
+    town.post("/pool/join", &ann.token, Value::Null);
+    let at = town.ask_slowly("POST", "/pool/join", &bob.token);
+    crowd(&mut town, [&cleo, &bob]);
+    town.mood = Mood::Prompt;
+    town.settle();
+    let (status, body) = town.answer(at).expect("an answer");
+    assert_eq!((status, body), (409, json!({ "error": "too many rooms" })));
+    assert_eq!(town.server.app.accounts.waiting(), 1);
+    town.empty();
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use passerby::kernel::ask::{Answer, KnownUser, Outcome, Query, Refusal};
-use passerby::kernel::record::{ListedRoom, Message, Reaction, Room, User};
+use passerby::kernel::record::{ListedRoom, Message, Reaction, Room, Side, User};
+use passerby::limits;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
@@ -111,6 +112,12 @@ impl Model {
                         .map(|user| user.country.clone())
                         .ok_or(Refusal::Missing)
                 };
+                for (side, user) in [Side::A, Side::B].into_iter().zip(users) {
+                    let rooms = self.rooms_of(user, now_ms).len() as u32;
+                    if self.user(user).is_some() && rooms >= limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+                        return Err(Refusal::TooManyRooms(side));
+                    }
+                }
                 let room = Room {
                     id,
                     users,

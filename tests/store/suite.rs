@@ -1,7 +1,7 @@
 //! What every engine must do.
 
 use passerby::kernel::ask::{Answer, KnownUser, Query, Refusal};
-use passerby::kernel::record::{ListedRoom, Reaction, Room};
+use passerby::kernel::record::{ListedRoom, Reaction, Room, Side};
 use passerby::limits;
 
 use super::desk::*;
@@ -35,6 +35,7 @@ on_every_engine! {
     nobody_is_found_who_is_not_there
     a_room_is_known_to_its_members
     a_room_needs_two_accounts
+    nobody_is_in_more_rooms_than_they_may_be
     rooms_are_listed_with_what_is_unread
     a_name_is_given_on_ones_own_side
     a_closed_room_is_over_and_its_messages_are_gone
@@ -174,6 +175,26 @@ fn a_room_needs_two_accounts(store: &mut Store) {
     assert_eq!(store.ask(room(11, 1, NOON)), Err(Refusal::Missing));
 }
 
+fn nobody_is_in_more_rooms_than_they_may_be(store: &mut Store) {
+    settle_in(store);
+    let count = u128::from(limits::PRIVATE_ROOMS_PER_PERSON_MAX);
+    let queries = (1..count).map(|number| open(1000 + number, [2, 1], NOON + 5));
+    let outcomes = store.ask_together(queries.collect());
+    assert!(outcomes.iter().all(Result::is_ok));
+    let too_many = |side| Err(Refusal::TooManyRooms(side));
+    let try_it = |store: &mut Store, users, now_ms| store.ask(open(2000, users, now_ms));
+    assert_eq!(try_it(store, [1, 3], NOON + 6), too_many(Side::A));
+    assert_eq!(try_it(store, [3, 1], NOON + 6), too_many(Side::B));
+    assert_eq!(try_it(store, [2, 1], NOON + 6), too_many(Side::A));
+    assert_eq!(store.ask(room(2000, 1, NOON + 6)), Err(Refusal::Missing));
+    // One is over by then, and another is closed.
+    a_room(try_it(store, [1, 3], NOON + DAY));
+    let one_more = open(2001, [3, 1], NOON + DAY);
+    assert_eq!(store.ask(one_more.clone()), too_many(Side::B));
+    a_room(store.ask(close(1001, 1, NOON + DAY)));
+    a_room(store.ask(one_more));
+}
+
 fn listed(store: &mut Store, user: u128, now_ms: u64) -> Vec<ListedRoom> {
     match store.ask(rooms(user, now_ms)) {
         Ok(Answer::Rooms(rooms)) => rooms,
@@ -310,10 +331,10 @@ fn expired_rooms_are_reported_once_and_forgotten_later(store: &mut Store) {
 fn many_rooms_expire_a_part_at_a_time(store: &mut Store) {
     settle_in(store);
     let count = limits::EXPIRIES_PER_ASK + 5;
-    let mut queries = Vec::new();
-    for number in 0..count as u128 {
-        queries.push(open(1000 + number, [1, 2], NOON));
-    }
+    let pairs = [[1, 2], [2, 3], [3, 1]];
+    let queries = (0..count)
+        .map(|number| open(1000 + number as u128, pairs[number % 3], NOON))
+        .collect();
     assert!(store.ask_together(queries).iter().all(Result::is_ok));
     let over = NOON + DAY;
     let mut ended = 0;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
-use crate::kernel::record::{Message, Reaction, Room};
+use crate::kernel::record::{Message, Reaction, Room, Side};
 use crate::limits;
 
 /// A room as it is kept.
@@ -26,6 +26,16 @@ pub(super) fn admit(kept: Option<KeptRoom>, user: Uuid, now_ms: u64) -> Result<R
         return Err(Refusal::Ended);
     }
     Ok(kept.room)
+}
+
+/// Whether both may be in one room more, who are in so many.
+pub(super) fn may_open(rooms: [u32; 2]) -> Result<(), Refusal> {
+    for (side, rooms) in [Side::A, Side::B].into_iter().zip(rooms) {
+        if rooms >= limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+            return Err(Refusal::TooManyRooms(side));
+        }
+    }
+    Ok(())
 }
 
 /// When to ask again whether rooms are over: at once if more are to be forgotten, else when the next one is.

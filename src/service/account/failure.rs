@@ -11,6 +11,7 @@ pub(super) fn response(refusal: Refusal) -> Response {
         Refusal::Missing => (Status::NOT_FOUND, "room not found"),
         Refusal::Ended => (Status::GONE, "this room has ended"),
         Refusal::Taken => (Status::CONFLICT, "pseudo or email already taken"),
+        Refusal::TooManyRooms(_) => (Status::CONFLICT, "too many rooms"),
         Refusal::Reused => (Status::CONFLICT, "this cid is another message's"),
         Refusal::StorageFull => (Status::STORAGE_FULL, "storage full"),
         Refusal::Failed => (Status::UNAVAILABLE, "that cannot be done now"),
@@ -45,7 +46,11 @@ pub(super) fn fault(refusal: Refusal) -> Fault<'static> {
             "There is no space left to keep that; please try again later.",
             60_000,
         ),
-        Refusal::Taken | Refusal::Failed | Refusal::Unavailable | Refusal::Busy => with_retry(
+        Refusal::Taken
+        | Refusal::TooManyRooms(_)
+        | Refusal::Failed
+        | Refusal::Unavailable
+        | Refusal::Busy => with_retry(
             "unavailable",
             "That cannot be kept now; please try again in a moment.",
             limits::STORE_RETRY_MS,

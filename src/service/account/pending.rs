@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use uuid::Uuid;
 
 use super::login::{Attempt, NewAccount};
-use super::matching::{Joiner, Keeping};
+use super::matching::Joiner;
 use super::pool::Waiter;
 use super::rest::Reacting;
 use super::room::Saying;
@@ -38,8 +38,8 @@ pub(super) enum Errand {
     Join { user: Uuid, same_country: bool },
     /// `POST /pool/join`: a room for two is being opened.
     Match { waiter: Waiter, joiner: Joiner },
-    /// Two strangers want to stay in touch.
-    Keep(Keeping),
+    /// Two strangers want to stay in touch: a room is being opened, and the rest of the program knows it by this.
+    Keep(Ticket),
     /// A request that only reads.
     Fetch { user: Uuid },
     /// `PATCH /rooms/{id}/name`.

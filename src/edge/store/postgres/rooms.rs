@@ -6,21 +6,31 @@ use postgres::Error;
 use uuid::Uuid;
 
 use super::super::erasing::Erasing;
-use super::super::rules::{KeptRoom, admit, next_expiry, storable};
+use super::super::rules::{KeptRoom, admit, may_open, next_expiry, storable};
 use super::Found;
 use super::session::Work;
 use super::values::{ROOM_COLUMNS, count, kept_room, moment, ms, select_room, time};
 use crate::kernel::ask::{Answer, Query, Refusal};
-use crate::kernel::record::{ListedRoom, Side};
+use crate::kernel::record::{ListedRoom, Room, Side};
 use crate::limits;
 
 const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
 const UNREAD: i64 = limits::UNREAD_MAX as i64;
 
+/// From where two people are, and in how many rooms that have not ended.
+const TWO_USERS: &str = "\
+    SELECT a.country, b.country, ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = $1 OR user_b = $1) AND ended_at IS NULL AND expires_at > $3 \
+    ), ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = $2 OR user_b = $2) AND ended_at IS NULL AND expires_at > $3 \
+    ) \
+    FROM users AS a, users AS b WHERE a.id = $1 AND b.id = $2";
+
 const OPEN: &str = "\
     INSERT INTO rooms (id, user_a, user_b, country_a, country_b, created_at, expires_at) \
-    SELECT $1::uuid, a.id, b.id, a.country, b.country, $4::timestamptz, $5::timestamptz \
-    FROM users AS a, users AS b WHERE a.id = $2 AND b.id = $3";
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 const ROOM: &str = select_room!("FROM rooms AS r WHERE r.id = $1");
 
@@ -101,23 +111,41 @@ pub(super) fn find(work: &mut Work<'_>, room: Uuid) -> Result<Option<KeptRoom>, 
     row.as_ref().map(kept_room).transpose()
 }
 
-fn open(work: &mut Work<'_>, room: Uuid, users: [Uuid; 2], now_ms: u64, expires_ms: u64) -> Found {
-    let added = work.execute(
+fn open(
+    work: &mut Work<'_>,
+    id: Uuid,
+    users: [Uuid; 2],
+    created_ms: u64,
+    expires_ms: u64,
+) -> Found {
+    let found = work.find(TWO_USERS, &[&users[0], &users[1], &moment(created_ms)])?;
+    let Some(row) = found else {
+        return Ok(Err(Refusal::Missing));
+    };
+    if let Err(refusal) = may_open([count(&row, 2)?, count(&row, 3)?]) {
+        return Ok(Err(refusal));
+    }
+    let room = Room {
+        id,
+        users,
+        countries: [row.try_get(0)?, row.try_get(1)?],
+        names: [None, None],
+        created_ms,
+        expires_ms,
+    };
+    work.execute(
         OPEN,
         &[
-            &room,
+            &id,
             &users[0],
             &users[1],
-            &moment(now_ms),
+            &room.countries[0],
+            &room.countries[1],
+            &moment(created_ms),
             &moment(expires_ms),
         ],
     )?;
-    if added == 0 {
-        return Ok(Err(Refusal::Missing));
-    }
-    Ok(find(work, room)?
-        .map(|kept| Answer::Room(kept.room))
-        .ok_or(Refusal::Missing))
+    Ok(Ok(Answer::Room(room)))
 }
 
 fn list(work: &mut Work<'_>, user: Uuid, now_ms: u64) -> Found {

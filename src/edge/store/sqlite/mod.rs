@@ -25,6 +25,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     people::BY_PSEUDO,
     people::BY_EMAIL,
     people::USER,
+    rooms::TWO_USERS,
     rooms::OPEN,
     rooms::ROOM,
     rooms::ROOMS,

@@ -4,11 +4,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
 use super::super::erasing::Erasing;
-use super::super::rules::{KeptRoom, admit, next_expiry};
+use super::super::rules::{KeptRoom, admit, may_open, next_expiry};
 use super::Found;
 use super::values::{Id, ROOM_COLUMNS, Text, Time, id, kept_room, select_room, time};
 use crate::kernel::ask::{Answer, Query, Refusal};
-use crate::kernel::record::{ListedRoom, Side};
+use crate::kernel::record::{ListedRoom, Room, Side};
 use crate::limits;
 
 const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
@@ -17,10 +17,20 @@ const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
 pub(super) const GOES_ON: &str = "\
     SELECT ended_at IS NULL AND expires_at > ?3 FROM rooms WHERE id = ?1 AND ?2 IN (user_a, user_b)";
 
+/// From where two people are, and in how many rooms that have not ended.
+pub(super) const TWO_USERS: &str = "\
+    SELECT a.country, b.country, ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = ?1 OR user_b = ?1) AND ended_at IS NULL AND expires_at > ?3 \
+    ), ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = ?2 OR user_b = ?2) AND ended_at IS NULL AND expires_at > ?3 \
+    ) \
+    FROM users AS a, users AS b WHERE a.id = ?1 AND b.id = ?2";
+
 pub(super) const OPEN: &str = "\
     INSERT INTO rooms (id, user_a, user_b, country_a, country_b, created_at, expires_at) \
-    SELECT ?1, a.id, b.id, a.country, b.country, ?4, ?5 \
-    FROM users AS a, users AS b WHERE a.id = ?2 AND b.id = ?3";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 pub(super) const ROOM: &str = select_room!("FROM rooms AS r WHERE r.id = ?1");
 
@@ -124,25 +134,41 @@ pub(super) fn find(connection: &Connection, room: Uuid) -> rusqlite::Result<Opti
 
 fn open(
     connection: &Connection,
-    room: Uuid,
+    id: Uuid,
     users: [Uuid; 2],
-    now_ms: u64,
+    created_ms: u64,
     expires_ms: u64,
 ) -> Found {
-    let added = connection.prepare_cached(OPEN)?.execute((
-        Id(room),
+    let found = connection
+        .prepare_cached(TWO_USERS)?
+        .query_row((Id(users[0]), Id(users[1]), Time(created_ms)), |row| {
+            Ok(([row.get(0)?, row.get(1)?], [row.get(2)?, row.get(3)?]))
+        })
+        .optional()?;
+    let Some((countries, rooms)) = found else {
+        return Ok(Err(Refusal::Missing));
+    };
+    if let Err(refusal) = may_open(rooms) {
+        return Ok(Err(refusal));
+    }
+    let room = Room {
+        id,
+        users,
+        countries,
+        names: [None, None],
+        created_ms,
+        expires_ms,
+    };
+    connection.prepare_cached(OPEN)?.execute((
+        Id(id),
         Id(users[0]),
         Id(users[1]),
-        Time(now_ms),
+        &room.countries[0],
+        &room.countries[1],
+        Time(created_ms),
         Time(expires_ms),
     ))?;
-    if added == 0 {
-        return Ok(Err(Refusal::Missing));
-    }
-    let kept = find(connection, room)?;
-    Ok(kept
-        .map(|kept| Answer::Room(kept.room))
-        .ok_or(Refusal::Missing))
+    Ok(Ok(Answer::Room(room)))
 }
 
 fn list(connection: &Connection, user: Uuid, now_ms: u64) -> Found {
