@@ -215,8 +215,8 @@ pub const STORE_BATCH_MAX: usize = 512;
 pub const ANSWERS_PER_TURN: usize = 256;
 /// Rooms that one question to the store ends.
 pub const EXPIRIES_PER_ASK: usize = 256;
-/// Messages that one question to the store erases; the rest of what is to be erased follows with the next that expires rooms.
-pub const ERASURES_PER_ASK: u32 = 10_000;
+/// Messages that the store erases in one transaction; the rest of what is to be erased follows in others, between what it is asked.
+pub const ERASURES_AT_ONCE: u32 = 128;
 /// How far the unread messages of a room are counted.
 pub const UNREAD_MAX: u32 = 1_000;
 /// How long the store waits for another process that writes to its file, in milliseconds.
@@ -231,6 +231,8 @@ pub const STORE_STATEMENT_MS: u64 = 2_000;
 pub const STORE_SILENCE_MS: u64 = 5_000;
 /// Shortest and longest pause before a lost database server is tried again, in milliseconds.
 pub const STORE_RECONNECT_MS: [u64; 2] = [100, 5_000];
+/// How long erasing may go on when the store is to end, in milliseconds; what is left then is erased after the next start.
+pub const STORE_FINISH_MS: u64 = 2_000;
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 

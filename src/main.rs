@@ -15,7 +15,6 @@ mod secrets;
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -113,10 +112,9 @@ impl Desks {
         let deliver_batch = move |answers| {
             let _ = handle.deliver_batch(answers);
         };
-        let location = store::Location::parse(config.database().expose(), Path::new(""))?;
         let hash = hash::start(hash::threads(), deliver(reactor.handle()))
             .map_err(|error| format!("cannot start a thread for passwords: {error}"))?;
-        let store = Some(store::start(location, deliver_batch)?);
+        let store = Some(store::start(config.store(), deliver_batch)?);
         Ok(Rc::new(RefCell::new(Self { store, hash })))
     }
 

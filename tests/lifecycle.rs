@@ -121,6 +121,14 @@ fn what_cannot_be_done_ends_with_one_line_and_a_code() {
             "sqlite:PATH",
         ),
         (vec![], vec![("DB_URL", "passerby.db")], 2, "DB_URL"),
+        (vec!["--db-url", "sqlite:x?mode=ro"], vec![], 2, "mode=ro"),
+        (
+            vec!["--db-url", "postgres://u:hunter2@h/d?sslmode=require"],
+            vec![],
+            2,
+            "TLS",
+        ),
+        (vec!["--db-url", "postgres:///d?user=u"], vec![], 2, "host"),
         (vec!["--private-room-ms", "999"], vec![], 2, "1000"),
         (vec!["--data", &broken], vec![], 1, "broken.json"),
         (vec!["--data", &tired], vec![], 1, "jwt_secret"),
@@ -282,6 +290,29 @@ fn a_secret_is_made_once_and_is_its_owners_alone() {
     std::fs::remove_file(data.join("jwt_secret")).unwrap();
     drop(Server::start(&["--data", &path]));
     assert_ne!(secret(), first, "another");
+    std::fs::remove_dir_all(home).unwrap();
+}
+
+#[test]
+fn a_relative_file_is_one_in_the_data_directory_whatever_that_is_called() {
+    let home = scratch();
+    for name in ["data", "a?b", "file:c%20d#e"] {
+        for (flags, file) in [
+            (vec![], "passerby.db"),
+            (vec!["--db-url", "sqlite:people.db"], "people.db"),
+            (
+                vec!["--db-url", "sqlite:below/people.db"],
+                "below/people.db",
+            ),
+        ] {
+            let data = home.join(name);
+            let data_flag = data.display().to_string();
+            let flags = [vec!["--data", &data_flag], flags].concat();
+            let server = Server::start(&flags);
+            assert!(data.join(file).exists(), "{name} {file}");
+            drop(server);
+        }
+    }
     std::fs::remove_dir_all(home).unwrap();
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use log::LevelFilter;
 use serde_json::{Value, json};
 
-use super::{Config, database};
+use super::Config;
+use crate::edge::store::Location;
 use crate::kernel::secret::Secret;
 use crate::limits;
 use crate::service::stranger::Format;
@@ -122,14 +123,13 @@ pub const KEYS: &[Key] = &[
         name: "db_url",
         aliases: &[],
         value: "URL",
-        help: "Where accounts are kept: sqlite:PATH or postgres://... (also DB_URL)",
+        help: "Where accounts are kept: sqlite:PATH, which may be relative to data, or postgres://... (also DB_URL)",
         instead: "sqlite:passerby.db in data",
         set: |config, text| {
-            database::check(text)?;
-            config.db_url = Secret::new(text.to_owned());
+            config.db_url = Location::parse(text)?;
             Ok(())
         },
-        show: |config| json!(database::shown(config.db_url.expose())),
+        show: |config| json!(config.db_url.url()),
     },
     Key {
         name: "jwt_secret",

@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(run(&[], &both).expect("good").listen, [Bind::Every(3000)]);
         let reversed = [("PASSERBY_DB_URL", "sqlite:a"), ("DB_URL", "sqlite:b")];
         let config = run(&[], &reversed).expect("good");
-        assert_eq!(config.database().expose(), "sqlite:a");
+        assert_eq!(config.db_url.url(), "sqlite:a");
     }
 
     #[test]
@@ -360,7 +360,7 @@ mod tests {
             assert!(!text.contains(secret), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
-        assert_eq!(config.database().expose(), "postgres://u:hunter2@h/d");
+        assert_eq!(config.db_url.url(), "postgres://u:(redacted)@h/d");
         assert_eq!(config.jwt_secret, Some(Secret::new(secret.to_owned())));
     }
 

@@ -1,6 +1,5 @@
 //! What an operator may set, and where from: defaults, then a file, then the environment, then flags.
 
-mod database;
 mod file;
 mod keys;
 mod load;
@@ -10,6 +9,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use log::LevelFilter;
 
+use crate::edge::store::Location;
 use crate::kernel::bucket::Pace;
 use crate::kernel::secret::Secret;
 use crate::net::Bind;
@@ -22,12 +22,12 @@ pub use keys::{KEYS, Key};
 pub use load::{Invocation, load};
 
 /// Everything that can be set. The keys, with their descriptions, are in [`KEYS`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)] // Each field is the key of the same name.
 pub struct Config {
     pub listen: Vec<Bind>,
     pub data: PathBuf,
-    pub db_url: Secret,
+    pub db_url: Location,
     pub jwt_secret: Option<Secret>,
     pub log: LevelFilter,
     pub max_connections: usize,
@@ -59,7 +59,7 @@ impl Default for Config {
         Self {
             listen: vec![Bind::Every(defaults::PORT)],
             data: PathBuf::from(defaults::DATA),
-            db_url: Secret::new(String::new()),
+            db_url: Location::default(),
             jwt_secret: None,
             log: LevelFilter::Info,
             max_connections: 0,
@@ -113,9 +113,9 @@ impl Config {
         }
     }
 
-    /// Where accounts are kept: `sqlite:PATH` or `postgres://...`. There may be a password in it.
-    pub fn database(&self) -> Secret {
-        database::resolved(&self.db_url, &self.data)
+    /// Where accounts are kept.
+    pub fn store(&self) -> Location {
+        self.db_url.clone().within(&self.data)
     }
 
     /// The settings of the connection layer; `seed` is for its hash tables.

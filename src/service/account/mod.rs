@@ -52,7 +52,6 @@ use crate::{defaults, limits};
 use doors::Doors;
 pub use entry::Admission;
 use expiry::Expiry;
-use matching::Keeping;
 use notices::Notices;
 use pending::{Errand, Pending, Unasked, Wait};
 use people::People;
@@ -185,7 +184,7 @@ impl Accounts {
     /// [`Accounts::next_kept`].
     pub fn keep(&mut self, people: [Uuid; 2], turn: &mut Turn<'_>) -> Ticket {
         let pact = self.pending.fresh();
-        self.go_on_keeping(Keeping::new(pact, people), turn);
+        self.open_for_pact(pact, people, turn);
         pact
     }
 
@@ -223,7 +222,7 @@ impl Accounts {
                 self.joined(asker, user, same_country, outcome, turn);
             }
             Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
-            Errand::Keep(keeping) => self.pact_kept(keeping, outcome, turn),
+            Errand::Keep(pact) => self.pact_kept(pact, outcome, turn),
             Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
             Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
             Errand::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
@@ -308,10 +307,7 @@ impl Accounts {
         match &mut wait.errand {
             Errand::Ping => self.pending.forget(ticket),
             Errand::Expire { .. } => self.expiry.failed(turn.now),
-            Errand::Keep(keeping) => {
-                keeping.is_given_up = true;
-                self.kept.push_back((keeping.pact, None));
-            }
+            Errand::Keep(pact) => self.kept.push_back((*pact, None)),
             errand if errand.is_said_on_a_socket() => {
                 let cid = errand.cid().map(quoted);
                 if let Some(conn) = asker {
