@@ -316,7 +316,7 @@ mod tests {
     fn what_is_printed_for_a_secret_is_not_taken_for_one() {
         let environment = [
             ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
-            ("DB_URL", "postgres://u:hunter2@h/d?sslpassword=hunter2"),
+            ("DB_URL", "postgres://u:hunter2@h/d?password=hunter2"),
             ("PASSERBY_TURN_SECRET", "0123456789abcdef"),
         ];
         let printed = run(&["--print-config"], &environment).expect_err("printed");
