@@ -118,10 +118,20 @@ pub const AUTO_REQUEUE_MS: u64 = 3_000;
 pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
+/// What signalling of one person may amount to, in bytes a second. Five offers of a browser with every codec it knows.
+pub const SIGNAL_BYTES_PER_SECOND: f64 = 65_536.0;
+/// What of it may come at once, in bytes.
+pub const SIGNAL_BYTES_BURST: u32 = 262_144;
+/// A session description that is written anew, in bytes; browsers make some 6 KiB.
+pub const SDP_BYTES_MAX: usize = 32 * 1024;
+/// Lines of a session description that is written anew; browsers make some 200.
+pub const SDP_LINES_MAX: usize = 2_000;
 /// Keys for STUN and TURN servers that one person may ask for, a second and at once.
 pub const ICE_KEYS_PER_SECOND: f64 = 0.1;
 /// Keys that may be asked for at once.
 pub const ICE_KEYS_BURST: u32 = 5;
+/// Credentials for TURN servers that one person may have again at once in one conversation.
+pub const ICE_RENEWALS_BURST: u32 = 2;
 /// The shortest secret that is shared with TURN servers, in bytes: whoever has credentials can try secrets at leisure.
 pub const TURN_SECRET_BYTES_MIN: usize = 16;
 
@@ -222,8 +232,8 @@ pub const STORE_BATCH_MAX: usize = 512;
 pub const ANSWERS_PER_TURN: usize = 256;
 /// Rooms that one question to the store ends.
 pub const EXPIRIES_PER_ASK: usize = 256;
-/// Messages that one question to the store erases; the rest of what is to be erased follows with the next that expires rooms.
-pub const ERASURES_PER_ASK: u32 = 10_000;
+/// Messages that the store erases in one transaction; the rest of what is to be erased follows in others, between what it is asked.
+pub const ERASURES_AT_ONCE: u32 = 128;
 /// How far the unread messages of a room are counted.
 pub const UNREAD_MAX: u32 = 1_000;
 /// How long the store waits for another process that writes to its file, in milliseconds.
@@ -238,11 +248,11 @@ pub const STORE_STATEMENT_MS: u64 = 2_000;
 pub const STORE_SILENCE_MS: u64 = 5_000;
 /// Shortest and longest pause before a lost database server is tried again, in milliseconds.
 pub const STORE_RECONNECT_MS: [u64; 2] = [100, 5_000];
+/// How long erasing may go on when the store is to end, in milliseconds; what is left then is erased after the next start.
+pub const STORE_FINISH_MS: u64 = 2_000;
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 
-/// How long a private room lasts, in milliseconds.
-pub const PRIVATE_ROOM_MS: u64 = 86_400_000;
 /// How long it is remembered that a private room has ended, in milliseconds.
 pub const ENDED_ROOM_MS: u64 = 7 * 86_400_000;
 /// Private rooms of one person at the same time.
@@ -285,7 +295,6 @@ const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
 const _: () = assert!(ASK_MS + HASH_MS + ASK_MS < ANSWER_MS);
 const _: () = assert!(ASKS_PER_SOCKET_LOW < ASKS_PER_SOCKET_MAX);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
-const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);
 // Whoever is given a piece has less queued than the high-water mark, and a round may come in the same turn.
 const _: () = assert!(

@@ -51,6 +51,8 @@ struct World {
     /// How many bytes the last turn wrote, and to how many sockets.
     written: usize,
     sockets: usize,
+    /// The id of the last pair that somebody was told of.
+    pair: String,
 }
 
 impl World {
@@ -61,7 +63,6 @@ impl World {
         settings.rooms.room_rate = Rate::UNLIMITED;
         settings.rooms.create_on_join = true;
         let key = Key::new(&Secret::new("x".repeat(32))).expect("long enough");
-        settings.api_rate = Rate::UNLIMITED;
         let now = Now {
             micros: 1_000_000,
             unix_ms: 1_761_129_000_000,
@@ -75,6 +76,7 @@ impl World {
             dirty: Vec::new(),
             written: 0,
             sockets: 0,
+            pair: String::new(),
         }
     }
 
@@ -94,7 +96,12 @@ impl World {
         for at in 0..self.dirty.len() {
             let conn = self.dirty[at];
             let was_high = self.out.is_high(conn);
-            let count = self.out.queued(conn);
+            let bytes = self.out.pending(conn);
+            let joined = bytes.get(2..).and_then(|text| text.strip_prefix(JOINED));
+            if let Some(id) = joined.and_then(|rest| rest.get(..36)) {
+                self.pair = String::from_utf8_lossy(id).into_owned();
+            }
+            let count = bytes.len();
             self.out.wrote(conn, count);
             self.written += count;
             self.sockets += 1;
@@ -123,6 +130,8 @@ impl World {
     }
 }
 
+/// How a server's word begins that somebody is there, behind the header.
+const JOINED: &[u8] = br#"{"type":"strangerJoined","pairId":""#;
 const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 fn frame(text: &str) -> Vec<u8> {
@@ -146,19 +155,28 @@ fn a_warm_relay_allocates_nothing() {
     for id in [one, other] {
         world.say(id, &frame(r#"{"type":"findMatch"}"#));
     }
-    let message = frame(r#"{"type":"sendMessage","text":"hello \u00e9 there","cid":"1"}"#);
-    let typing = frame(r#"{"type":"sendMessage","text":"hello there"}"#);
+    let page = format!(
+        r#"{{"type":"sendMessage","text":"hello there","cid":"1","pairId":"{}"}}"#,
+        world.pair
+    );
+    let forms = [
+        page.as_str(),
+        r#"{"type":"sendMessage","text":"hello there"}"#,
+        r#"{"type":"sendMessage","text":"hello \u00e9 there","cid":"1"}"#,
+    ]
+    .map(frame);
     let exchange = |world: &mut World| {
-        world.say(one, &message);
-        world.say(other, &message);
-        world.say(one, &typing);
+        for form in &forms {
+            world.say(one, form);
+            world.say(other, form);
+        }
     };
     (0..100).for_each(|_| exchange(&mut world));
     let relayed = world.stats.messages_relayed;
     let before = CALLS.get();
     (0..1_000).for_each(|_| exchange(&mut world));
     assert_eq!(CALLS.get() - before, 0);
-    assert_eq!(world.stats.messages_relayed - relayed, 3_000);
+    assert_eq!(world.stats.messages_relayed - relayed, 6_000);
 }
 
 #[test]
@@ -190,12 +208,45 @@ fn state_fits_its_budget() {
     let client = Stranger::client_bytes();
     let socket = Reactor::<App>::socket_bytes();
     let lane = Outbox::lane_bytes();
+    // It is looked at for every message, and is one line of the processor's cache.
+    assert_eq!(conn, 64);
     // Two timers of 12 bytes each, one for the connection and one for the search.
     let total = conn + client + socket + lane + 2 * 12;
     assert!(
-        total <= 320,
+        total <= 272,
         "{total} bytes: {conn} connection, {client} client, {socket} socket, {lane} lane"
     );
+}
+
+#[test]
+fn a_memory_of_partners_fits_its_budget() {
+    let bytes = Stranger::memory_bytes();
+    assert!(bytes <= 96, "{bytes} bytes");
+}
+
+#[test]
+fn only_those_who_may_meet_again_remember_each_other() {
+    const PAIRS: u32 = 500;
+    type Deed = fn(&mut World, ConnId);
+    let stop: Deed = |world, id| world.say(id, &frame(r#"{"type":"stopChat"}"#));
+    let vanish: Deed = |world, id| world.turn(|server, turn| server.ended(id, turn));
+    // What one of each pair does, and how many memories each pair has then.
+    for (deed, memories) in [(stop, 2.0), (vanish, 0.0)] {
+        let mut world = World::new();
+        let crowd: Vec<ConnId> = (0..2 * PAIRS).map(|index| world.open(index)).collect();
+        let find = frame(r#"{"type":"findMatch"}"#);
+        crowd.iter().for_each(|id| world.say(*id, &find));
+        let before = BYTES.get();
+        crowd.chunks(2).for_each(|pair| deed(&mut world, pair[0]));
+        world.out.socket_ops = Vec::new();
+        let each = (BYTES.get() - before) as f64 / f64::from(PAIRS);
+        let expected = memories * Stranger::memory_bytes() as f64;
+        // The rest is what everybody shares.
+        assert!(
+            (each - expected).abs() < 10.0,
+            "{each} bytes, not {expected}"
+        );
+    }
 }
 
 /// So many people, connected to the rooms.

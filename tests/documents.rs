@@ -724,6 +724,7 @@ fn strangers_say_and_hear_what_is_documented() {
         (0, "offer"),
         (1, "answer"),
         (1, "iceCandidate"),
+        (0, "callState"),
         (0, "iceKey"),
         (0, "keepInTouch"),
         (1, "keepInTouch"),

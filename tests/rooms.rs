@@ -786,35 +786,6 @@ fn a_page_of_history_says_whether_it_is_all() {
 }
 
 #[test]
-fn an_address_asks_so_much() {
-    let server = Server::start(&["--api-rate", "1", "--api-burst", "5"]);
-    let mut statuses: Vec<u16> = Vec::new();
-    for target in [
-        "rooms",
-        "users",
-        "rooms/general/messages",
-        "ice",
-        "rooms",
-        "users",
-        "rooms",
-    ] {
-        statuses.push(server.get(&format!("/api/{target}")).status);
-    }
-    assert_eq!(statuses[..5], [200, 200, 200, 401, 200]);
-    assert!(statuses[5..].contains(&429), "{statuses:?}");
-    let response = post(&server, "/api/rooms", &json!({ "name": "x" }));
-    assert_eq!(
-        (response.status, response.error()),
-        (429, "too many requests".into())
-    );
-    assert_eq!(response.field("retry-after"), Some("1"));
-    assert!(server.metric("passerby_refusals_total{cause=\"request_rate\"}") >= 2.0);
-    // Sockets, and what else the server says, are nobody's business but their own.
-    assert_eq!(server.get("/health").status, 200);
-    Guest::come(&server, "alice");
-}
-
-#[test]
 fn names_can_be_seen_and_are_not_the_server_s() {
     let server = Server::plain();
     let knock = |id: &str, name: &str| {

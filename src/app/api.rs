@@ -49,15 +49,6 @@ impl App {
         request: &Request<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<Response, (Response, Refused)> {
-        let client = Subscriber::of(request.client);
-        let taken = self
-            .requests
-            .take(client, self.settings.api_rate, turn.now.micros);
-        taken.map_err(|retry_us| {
-            let response = Response::error(Status::TOO_MANY_REQUESTS, "too many requests");
-            let response = response.with_retry_after_ms(retry_us.div_ceil(1_000));
-            (response, Refused::RequestRate)
-        })?;
         let posts = request.head.method == Method::Post;
         if posts {
             // Reading is the browser's to allow; to act, a foreign page needs leave before.

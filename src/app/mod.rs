@@ -12,13 +12,10 @@ use rand::{Rng, SeedableRng};
 
 use crate::conn::{self, Admission, Application, Late, Reply, Request, Turn};
 use crate::kernel::ask::{Outcome, Ticket};
-use crate::kernel::bucket::Rate;
-use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
 use crate::kernel::time::Now;
-use crate::limits;
 use crate::service::account::Accounts;
 use crate::service::rooms::{self, Rooms};
 use crate::service::stranger::{Account, Format, Opening, Pact, Stranger};
@@ -34,33 +31,18 @@ use api::Sharing;
 pub use routes::{Endpoint, ROUTES, Resource, Route};
 
 /// What an operator may set about the program.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Whose pages may use the server, besides its own.
     pub allowed_origins: Allowed,
     /// How a connection to `/ws` begins that does not say.
     pub opening: Opening,
-    /// Plain requests of one address below `/api/`.
-    pub api_rate: Rate,
     /// Strangers.
     pub stranger: stranger::Settings,
     /// Rooms.
     pub rooms: rooms::Settings,
     /// Accounts.
     pub accounts: accounts::Settings,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            allowed_origins: Allowed::default(),
-            opening: Opening::default(),
-            api_rate: Rate::new(20.0, 200),
-            stranger: stranger::Settings::default(),
-            rooms: rooms::Settings::default(),
-            accounts: accounts::Settings::default(),
-        }
-    }
 }
 
 /// Which service a WebSocket talks to.
@@ -86,8 +68,6 @@ pub struct App {
     pub accounts: Accounts,
     /// Strangers for whom a room is being opened.
     pacts: BTreeMap<Ticket, Pact>,
-    /// What addresses have asked for below `/api/`.
-    requests: Budgets,
     /// With whom the answers will be shared that come later. Every answer that was promised comes, so none stays.
     sharings: BTreeMap<u64, Sharing>,
     /// The files of the page.
@@ -112,7 +92,6 @@ impl App {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
             rooms: Rooms::new(settings.rooms.clone(), fork(), now),
             accounts: Accounts::new(settings.accounts.clone(), key, fork()),
-            requests: Budgets::new(limits::ADDRESSES_MAX, random.next_u64()),
             pacts: BTreeMap::new(),
             sharings: BTreeMap::new(),
             settings,

@@ -14,7 +14,7 @@ impl<A: Application> Connections<A> {
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(turn.now.micros, &mut fired);
         for index in fired.drain(..) {
-            let id = self.conns[index as usize].id;
+            let id = self.id(index as usize);
             self.expire(id, turn);
         }
         self.fired = fired;

@@ -82,8 +82,6 @@ labelled! {
         AddressRate = "address_rate",
         /// Too many sockets of one person (429).
         PersonConnections = "person_connections",
-        /// Too many plain requests from one address (429).
-        RequestRate = "request_rate",
         /// There are as many rooms as there may be (503).
         RoomsFull = "rooms_full",
         /// Nothing more is kept for people who are away (503).

@@ -78,7 +78,7 @@ impl Rooms {
         }
         let socket = &mut self.sockets[conn.index()];
         *socket = VACANT;
-        (socket.conn, socket.person, socket.client) = (conn, person, client);
+        (socket.conn, socket.person, socket.client) = (conn, person, Some(client));
         if let Some(unread) = self.people.person(person).letters.unread() {
             socket.late.get_or_insert_default().letter = Some(unread);
         }

@@ -43,9 +43,9 @@ use crate::kernel::ledger::Ledger;
 use crate::kernel::membership::Membership;
 use crate::kernel::order::Order;
 use crate::kernel::time::{Now, Stamp};
-use crate::limits;
 use crate::wire;
 use crate::wire::fault::Fault;
+use crate::{defaults, limits};
 
 pub use door::Knock;
 use people::{People, PersonId};
@@ -74,9 +74,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
+            message_rate: defaults::MESSAGE.rate(),
             move_rate: Rate::new(limits::MOVES_PER_SECOND, limits::MOVES_BURST),
-            room_rate: Rate::new(0.1, 20),
+            room_rate: defaults::ROOM.rate(),
             create_on_join: false,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
             history_bytes_max: limits::HISTORY_BYTES_MAX,
@@ -121,7 +121,8 @@ struct Socket {
     /// Who this is; generation 0 when nobody is.
     conn: ConnId,
     person: PersonId,
-    client: Subscriber,
+    /// From where; nothing when nobody is.
+    client: Option<Subscriber>,
     /// What is rarely needed.
     late: Option<Box<Late>>,
 }
@@ -150,7 +151,7 @@ impl Late {
 const VACANT: Socket = Socket {
     conn: ConnId::new(0, 0),
     person: 0,
-    client: Subscriber::NOBODY,
+    client: None,
     late: None,
 };
 

@@ -59,7 +59,7 @@ impl Rooms {
         let room = match known {
             Some(room) => room,
             None if self.settings.create_on_join => {
-                let client = self.sockets[conn.index()].client;
+                let client = self.sockets[conn.index()].client.ok_or(Wrong::NoRoom)?;
                 self.make_room(id, id, client, turn)?
             }
             None => return Err(Wrong::NoRoom),
