@@ -527,7 +527,7 @@ fn the_rooms_answer_with_every_documented_status_and_no_other() {
         })
         .collect()
     };
-    let server = Server::start(&["--api-rate", "0.001", "--api-burst", "1"]);
+    let server = Server::start(&["--connect-rate", "0.001", "--connect-burst", "1"]);
     assert_eq!(server.get("/api/rooms").status, 200);
     let plain = refused(429).split_off(1);
     provoke(&server, &api, plain, &mut seen);

@@ -679,7 +679,7 @@ fn who_joins_is_sent_what_was_said() {
 
 #[test]
 fn lists_have_pages() {
-    let server = Server::start(&["--room-rate", "0", "--api-rate", "0"]);
+    let server = Server::start(&["--room-rate", "0"]);
     let mut made = vec!["general".to_owned()];
     for number in 0..1_200 {
         made.push(create(&server, &format!("room number {number}")));
@@ -886,7 +886,7 @@ fn plain_requests_speak_from_outside() {
 
 #[test]
 fn refusals_are_counted_by_cause() {
-    let server = Server::start(&["--api-rate", "0"]);
+    let server = Server::plain();
     let alice = Guest::come(&server, "alice");
     let _tabs: Vec<Guest> = (1..16).map(|_| alice.again(&server)).collect();
     let knock = |query: &str| {

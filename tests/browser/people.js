@@ -18,7 +18,6 @@ const FLAGS = {
   'skip-rate': 0,
   'message-rate': 0,
   'room-rate': 0,
-  'api-rate': 0,
   'rematch-after-ms': 0,
 };
 
