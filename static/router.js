@@ -63,7 +63,7 @@ export function rename(path, label, to = path) {
   route.label = label;
   const link = linkTo(path);
   link.firstChild.textContent = label;
-  link.hash = to;
+  link.href = `#${to}`;
 }
 
 /** Calls `follower` whenever another screen is seen; the function that comes back ends that. */
