@@ -191,7 +191,7 @@ test('Lobby: where video takes an account, that is said once, and the way there 
   await start(page).click();
   await expect(page.getByRole('alert').filter({ hasText: 'Video is for people with an account' })).toHaveCount(1);
   await expectPhase(page, 'idle');
-  expect(await live(page)).toEqual([]);
+  await expect.poll(() => live(page)).toEqual([]);
   await lobby(page).getByRole('button', { name: 'Sign in' }).click();
   await page.getByLabel('Name or e-mail address').fill('ann');
   await page.getByLabel('Password', { exact: true }).fill('north wind and sun');
