@@ -33,6 +33,8 @@ fn start(data: &Path) -> Server {
             "0",
             "--byte-rate",
             "0",
+            "--request-rate",
+            "0",
             "--log",
             "warn",
         ],

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; a file may use its own layer and those before it.
 const LAYERS: &[&str] = &[
-    "limits", "kernel", "wire", "conn", "service", "app", "edge", "net", "config",
+    "limits", "kernel", "defaults", "wire", "conn", "service", "app", "edge", "net", "config",
 ];
 
 /// Layers that are pure: told the time, given their seeds, and free of system calls and locks.
-const PURE: &[&str] = &["limits", "kernel", "wire", "conn", "service", "app"];
+const PURE: &[&str] = &[
+    "limits", "kernel", "defaults", "wire", "conn", "service", "app",
+];
 
 const IMPURE: &[&str] = &[
     "mio::",
@@ -148,6 +150,49 @@ fn pure_layers_are_pure() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What stands between the parenthesis that opens at the front of `text` and the one that closes it.
+fn arguments(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.find(|char| {
+        depth += match char {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+#[test]
+fn no_sql_is_put_together_from_pieces() {
+    const VERBS: &[&str] = &[
+        "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "FROM", "WHERE",
+        "VALUES", "PRAGMA", "SET", "BEGIN", "COMMIT",
+    ];
+    const MAKERS: &[&str] = &["format!(", "write!(", "writeln!(", "push_str(", "extend("];
+    let is_sql = |text: &str| {
+        text.split(|char: char| !char.is_ascii_alphabetic())
+            .any(|word| VERBS.contains(&word))
+    };
+    let mut statements = 0;
+    for path in sources(&root().join("edge/store")) {
+        let code = code(&path);
+        statements += code.matches("SELECT").count();
+        for maker in MAKERS {
+            for (at, _) in code.match_indices(maker) {
+                let made = arguments(&code[at + maker.len() - 1..]);
+                assert!(!is_sql(made), "{}: {maker}{made})", path.display());
+            }
+        }
+        for line in code.lines().filter(|line| line.contains('"')) {
+            let is_joined = line.contains("\" +") || line.contains("+ \"");
+            assert!(!(is_joined && is_sql(line)), "{}: {line}", path.display());
+        }
+    }
+    assert!(statements > 10, "the test looks where no SQL is");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(crate) const UNLIMITED: [&str; 14] = [
     "0",
     "--connect-rate",
     "0",
-    "--request-rate",
+    "--http-rate",
     "0",
     "--rematch-after-ms",
     "0",
@@ -50,8 +50,15 @@ pub(crate) const UNGUARDED: [&str; 6] = [
     "0",
 ];
 
-/// What makes many accounts from one address possible, and lets that address speak for others.
-const HOSPITABLE: [&str; 4] = ["--register-rate", "0", "--trusted-proxies", "127.0.0.1"];
+/// What makes many accounts from one address possible, and many requests of one account, and lets that address speak for others.
+const HOSPITABLE: [&str; 6] = [
+    "--register-rate",
+    "0",
+    "--request-rate",
+    "0",
+    "--trusted-proxies",
+    "127.0.0.1",
+];
 
 /// A server of the run's own, with a fresh data directory and no limits.
 #[derive(Debug, Clone, Args)]

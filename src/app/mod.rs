@@ -15,14 +15,16 @@ use crate::kernel::ask::{Outcome, Ticket};
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
+use crate::kernel::time::Now;
 use crate::service::account::Accounts;
 use crate::service::rooms::{self, Rooms};
-use crate::service::stranger::{Format, Opening, Pact, Stranger};
+use crate::service::stranger::{Account, Format, Opening, Pact, Stranger};
 use crate::service::{account as accounts, ops, stranger, web};
 use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
 use crate::wire::origin::Allowed;
 use crate::wire::response::{Response, Status};
+use crate::wire::token::Key;
 use crate::wire::{query, upgrade};
 
 use api::Sharing;
@@ -79,8 +81,8 @@ pub struct App {
 pub type Server = conn::Connections<App>;
 
 impl App {
-    /// A program without people. Everything random follows from `seed`.
-    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+    /// A program without people that begins now, whose tokens are signed with `key`. Everything random follows from `seed`.
+    pub fn new(settings: Settings, key: Key, seed: [u8; 32], now: Now) -> Self {
         // Each service has a generator of its own: what one shows says nothing about what another hides.
         let mut random = StdRng::from_seed(seed);
         let mut fork = || {
@@ -90,8 +92,8 @@ impl App {
         };
         Self {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
-            rooms: Rooms::new(settings.rooms.clone(), fork()),
-            accounts: Accounts::new(settings.accounts.clone(), fork()),
+            rooms: Rooms::new(settings.rooms.clone(), fork(), now),
+            accounts: Accounts::new(settings.accounts.clone(), key, fork()),
             pacts: BTreeMap::new(),
             sharings: BTreeMap::new(),
             settings,
@@ -166,6 +168,10 @@ impl App {
             let response = Response::error(Status::BAD_REQUEST, message);
             (response, Refused::BadRequest)
         })?;
+        let account = account.map(|proof| Account {
+            id: proof.user,
+            until_ms: proof.until_ms,
+        });
         self.stranger.admit(request.conn, opening, account);
         Ok(key)
     }
@@ -217,7 +223,7 @@ impl App {
                 Ok(key) => Reply::Open(Face::Stranger, key),
                 Err(refusal) => refuse(refusal, turn),
             },
-            Endpoint::Rooms => match self.open_rooms(request, turn) {
+            Endpoint::Rooms => match self.open_rooms(request) {
                 Ok(key) => Reply::Open(Face::Rooms, key),
                 Err(refusal) => refuse(refusal, turn),
             },

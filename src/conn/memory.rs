@@ -129,7 +129,7 @@ impl<A: Application> Connections<A> {
     /// The same, where it cannot have become more.
     #[inline]
     pub(super) fn weigh_only(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         let bytes = match &conn.phase {

@@ -59,9 +59,12 @@ impl Paused {
     }
 }
 
+/// A record that is looked at for every message: one line of the processor's cache, and not two halves.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Conn<F> {
-    pub(super) id: ConnId,
+    /// Which of the slot's lives this is; 0 when nobody is here.
+    generation: u32,
     pub(super) phase: Phase<F>,
     /// What this connection is counted under.
     pub(super) subscriber: Option<Subscriber>,
@@ -72,6 +75,30 @@ pub(super) struct Conn<F> {
     is_refused: bool,
     /// Whether it holds input that is not complete.
     pub(super) holds_input: bool,
+}
+
+impl<F> Conn<F> {
+    fn vacant() -> Self {
+        Self::new(0, Phase::Vacant, None)
+    }
+
+    fn new(generation: u32, phase: Phase<F>, subscriber: Option<Subscriber>) -> Self {
+        Self {
+            generation,
+            phase,
+            subscriber,
+            paused: Paused::default(),
+            high: false,
+            is_refused: false,
+            holds_input: false,
+        }
+    }
+
+    /// Whether this, the record of the slot of `id`, is that of `id` itself.
+    #[inline]
+    pub(super) const fn is(&self, id: ConnId) -> bool {
+        self.generation == id.generation()
+    }
 }
 
 #[derive(Debug)]
@@ -136,10 +163,10 @@ impl<A: Application> Connections<A> {
 
     /// The connections that speak WebSocket now.
     pub fn open(&self) -> impl Iterator<Item = ConnId> {
-        self.conns
-            .iter()
-            .filter(|conn| matches!(conn.phase, Phase::Ws(_)))
-            .map(|conn| conn.id)
+        let conns = self.conns.iter().enumerate();
+        conns
+            .filter(|(_, conn)| matches!(conn.phase, Phase::Ws(_)))
+            .map(|(index, conn)| ConnId::new(index as u32, conn.generation))
     }
 
     /// Bytes of state that one connection costs in this table.
@@ -152,15 +179,7 @@ impl<A: Application> Connections<A> {
         turn.out.open(id);
         turn.stats.accepted += 1;
         while self.conns.len() <= id.index() {
-            self.conns.push(Conn {
-                id: ConnId::new(0, 0),
-                phase: Phase::Vacant,
-                subscriber: None,
-                paused: Paused::default(),
-                high: false,
-                is_refused: false,
-                holds_input: false,
-            });
+            self.conns.push(Conn::vacant());
         }
         self.live += 1;
         let (subscriber, mut admission) = if self.door.trusts(peer) {
@@ -182,13 +201,8 @@ impl<A: Application> Connections<A> {
         let http = Http::new(peer, admission, turn.now.after_ms(head_ms));
         self.wheel.arm(id.index(), http.deadline_us);
         self.conns[id.index()] = Conn {
-            id,
-            phase: Phase::Http(Box::new(http)),
-            subscriber,
-            paused: Paused::default(),
-            high: false,
             is_refused,
-            holds_input: false,
+            ..Conn::new(id.generation(), Phase::Http(Box::new(http)), subscriber)
         };
         if self.refused > limits::OVERFLOW_CONNECTIONS {
             // So many wait to be told no that they would take the place of people who are welcome.
@@ -198,9 +212,9 @@ impl<A: Application> Connections<A> {
 
     /// Whether what comes from `id` is still listened to.
     pub fn is_open(&self, id: ConnId) -> bool {
-        self.conns.get(id.index()).is_some_and(|conn| {
-            conn.id == id && matches!(conn.phase, Phase::Http(_) | Phase::Ws(_))
-        })
+        self.conns
+            .get(id.index())
+            .is_some_and(|conn| conn.is(id) && matches!(conn.phase, Phase::Http(_) | Phase::Ws(_)))
     }
 
     /// Whether nothing should be read from `id` for now.
@@ -208,7 +222,7 @@ impl<A: Application> Connections<A> {
     pub fn is_paused(&self, id: ConnId) -> bool {
         self.conns
             .get(id.index())
-            .is_some_and(|conn| conn.id == id && conn.paused.any())
+            .is_some_and(|conn| conn.is(id) && conn.paused.any())
     }
 
     /// These bytes came. They are unmasked in place.
@@ -241,7 +255,7 @@ impl<A: Application> Connections<A> {
     pub fn flushed(&mut self, id: ConnId, was_high: bool, moved: bool, turn: &mut Turn<'_>) {
         let queued = turn.out.queued(id);
         let queue_bytes_max = self.settings.queue_bytes_max;
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         conn.high |= was_high;
@@ -274,7 +288,7 @@ impl<A: Application> Connections<A> {
 
     /// The socket is closed and its slot free: forgets the connection.
     pub fn buried(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         debug_assert!(!matches!(conn.phase, Phase::Ws(_)));
@@ -283,7 +297,7 @@ impl<A: Application> Connections<A> {
         self.memory.flows(id);
         let conn = &mut self.conns[id.index()];
         self.refused -= usize::from(std::mem::take(&mut conn.is_refused));
-        conn.id = ConnId::new(id.index() as u32, 0);
+        conn.generation = 0;
         if let Some(subscriber) = conn.subscriber.take() {
             self.door.leave(subscriber, turn.now.micros);
         }
@@ -418,7 +432,7 @@ impl<A: Application> Connections<A> {
     /// From now on the connection only ends, in `ms` milliseconds at the latest.
     fn close_by(&mut self, id: ConnId, ms: u64, turn: &Turn<'_>) {
         let due = turn.now.after_ms(ms);
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         conn.phase = Phase::Closing(millis(due));
@@ -446,11 +460,11 @@ impl<A: Application> Connections<A> {
 
     /// Who has the slot of this number now.
     pub(super) fn id(&self, index: usize) -> ConnId {
-        self.conns[index].id
+        ConnId::new(index as u32, self.conns[index].generation)
     }
 
     pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn<A::Face>> {
-        self.conns.get_mut(id.index()).filter(|conn| conn.id == id)
+        self.conns.get_mut(id.index()).filter(|conn| conn.is(id))
     }
 }
 

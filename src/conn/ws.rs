@@ -4,13 +4,13 @@ use super::Settings;
 use super::application::{Application, Turn};
 use super::share::Carry;
 use super::table::{Connections, Paused, Phase, millis};
-use crate::kernel::bucket::{Bucket, Rate};
+use crate::kernel::bucket::{Bucket, Rate, SmallBucket};
 use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 use crate::limits;
 use crate::wire::frame::{self, Kind, Refusal};
-use crate::wire::message::{Decoder, Message};
+use crate::wire::message::{Decoder, Message, Progress};
 
 /// The state of a connection that speaks WebSocket.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Ws<F> {
     pub(super) decoder: Decoder,
     frames: Bucket,
     bytes: Bucket,
-    pings: Bucket,
+    pings: SmallBucket,
     /// When the peer was last heard, in milliseconds.
     pub(super) heard_ms: u32,
     /// When it was last pinged without being heard since, in milliseconds; 0 if it was not.
@@ -40,7 +40,7 @@ impl<F> Ws<F> {
             decoder: Decoder::default(),
             frames: Bucket::default(),
             bytes: Bucket::default(),
-            pings: Bucket::default(),
+            pings: SmallBucket::default(),
             heard_ms: millis(now.micros),
             pinged_ms: 0,
             amid_ms: 0,
@@ -78,9 +78,9 @@ impl<F> Ws<F> {
 impl<A: Application> Connections<A> {
     /// Bytes came on a connection that speaks WebSocket.
     pub(super) fn ws_received(&mut self, id: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
-        let mut at = 0;
-        if self.ws_take(id, bytes, &mut at, turn) {
-            let bytes = bytes[at..].to_vec();
+        let mut progress = Progress::default();
+        if self.ws_take(id, bytes, &mut progress, turn) {
+            let bytes = bytes[progress.at..].to_vec();
             self.ws_rest(id, Carry { bytes, at: 0 });
         }
         self.weigh(id, turn);
@@ -88,10 +88,12 @@ impl<A: Application> Connections<A> {
 
     /// Goes on with what has come in an earlier turn.
     pub(super) fn ws_resume(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        if let Some(mut carry) = self.share.forget(id)
-            && self.ws_take(id, &mut carry.bytes, &mut carry.at, turn)
-        {
-            self.ws_rest(id, carry);
+        if let Some(Carry { mut bytes, at }) = self.share.forget(id) {
+            let mut progress = Progress { at, frames: 0 };
+            if self.ws_take(id, &mut bytes, &mut progress, turn) {
+                let at = progress.at;
+                self.ws_rest(id, Carry { bytes, at });
+            }
         }
         self.weigh(id, turn);
     }
@@ -104,27 +106,27 @@ impl<A: Application> Connections<A> {
         }
     }
 
-    /// Takes from `bytes` as many frames as one turn may, and moves `at` past them; whether something is left.
+    /// Takes from `bytes` as many frames as one turn may, and moves `progress` past them; whether something is left.
     fn ws_take(
         &mut self,
         id: ConnId,
         bytes: &mut [u8],
-        at: &mut usize,
+        progress: &mut Progress,
         turn: &mut Turn<'_>,
     ) -> bool {
-        let start = *at;
+        let start = progress.at;
         let is_left = loop {
             // Looked up afresh each time: what the application did may have ended the connection.
-            let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+            let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
                 return false;
             };
             let Phase::Ws(ws) = &mut conn.phase else {
                 return false;
             };
-            if ws.decoder.frames() >= limits::FRAMES_PER_TURN && *at < bytes.len() {
+            if progress.frames >= limits::FRAMES_PER_TURN && progress.at < bytes.len() {
                 break true;
             }
-            let message = match ws.decoder.next(bytes, at, &self.settings.appetite) {
+            let message = match ws.decoder.next(bytes, progress, &self.settings.appetite) {
                 Ok(Some(message)) => message,
                 Ok(None) => break false,
                 Err(refusal) => {
@@ -156,14 +158,14 @@ impl<A: Application> Connections<A> {
                 self.perform_effects(turn);
             }
         };
-        self.ws_heard(id, *at - start, turn);
+        self.ws_heard(id, *progress, start, turn);
         is_left
     }
 
-    /// What follows from having heard so many bytes of the peer: it lives; it may have begun a message; it may have
+    /// What follows from having heard the peer from `start` to where `progress` is: it lives; it may have begun a message; it may have
     /// to wait.
     #[inline]
-    fn ws_heard(&mut self, id: ConnId, bytes: usize, turn: &mut Turn<'_>) {
+    fn ws_heard(&mut self, id: ConnId, progress: Progress, start: usize, turn: &mut Turn<'_>) {
         let high = turn.out.is_high(id);
         let (frame_rate, byte_rate) = (self.settings.frame_rate, self.settings.byte_rate);
         let Some(conn) = self.conns.get_mut(id.index()) else {
@@ -175,10 +177,11 @@ impl<A: Application> Connections<A> {
         let now_ms = millis(turn.now.micros);
         ws.heard_ms = now_ms;
         ws.pinged_ms = 0;
-        let frames = ws.decoder.take_frames();
+        let Progress { at, frames } = progress;
         let now_us = turn.now.micros;
         let debt_us = ws.frames.charge(frame_rate, frames, now_us);
-        let debt_us = debt_us.max(ws.bytes.charge(byte_rate, bytes as u32, now_us));
+        let bytes = (at - start) as u32;
+        let debt_us = debt_us.max(ws.bytes.charge(byte_rate, bytes, now_us));
         if frames > 0 && !ws.decoder.is_in_fragments() {
             // Whatever is unfinished now began in this read.
             ws.amid_ms = 0;

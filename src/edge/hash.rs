@@ -8,7 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -33,14 +33,25 @@ const IDLE: Duration = Duration::from_secs(10);
 /// How much the threads yield to the loop (see setpriority(2)).
 const NICENESS: i32 = 10;
 
+/// After how long whoever asked has been told that there is no answer.
+const PATIENCE: Duration = Duration::from_millis(limits::HASH_MS);
+
 /// Nothing more may wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
+/// A question on its way.
+#[derive(Debug)]
+struct Asked {
+    ticket: Ticket,
+    hashing: Hashing,
+    since: Instant,
+}
+
 /// Where passwords are brought. The threads end when it is dropped and nothing waits any more.
 #[derive(Debug)]
 pub struct Desk {
-    queues: Vec<SyncSender<(Ticket, Hashing)>>,
+    queues: Vec<SyncSender<Asked>>,
     /// Whose turn it is.
     next: usize,
 }
@@ -48,7 +59,11 @@ pub struct Desk {
 impl Desk {
     /// Asks; the answer comes with the same ticket. Never blocks: when [`limits::HASHES_MAX`] wait, it refuses.
     pub fn ask(&mut self, ticket: Ticket, hashing: Hashing) -> Result<(), Busy> {
-        let mut question = (ticket, hashing);
+        let mut question = Asked {
+            ticket,
+            hashing,
+            since: Instant::now(),
+        };
         for _ in 0..self.queues.len() {
             let queue = &self.queues[self.next];
             self.next = (self.next + 1) % self.queues.len();
@@ -75,14 +90,16 @@ pub fn start(
     answer: impl Fn(Vec<(Ticket, Outcome)>) + Clone + Send + 'static,
 ) -> io::Result<Desk> {
     let cost = Cost::new(MEMORY_KIB, PASSES, LANES).map_err(io::Error::other)?;
-    spawn(threads, answer, move |memory, hashing| {
+    spawn(threads, PATIENCE, answer, move |memory, hashing| {
         cost.work(memory, hashing)
     })
 }
 
-/// Starts threads that do `work`, in memory that is theirs until `work` panics or nothing happens for a while.
+/// Starts threads that do `work`, in memory that is theirs until `work` panics or nothing happens for a while. What waited for
+/// so long as `patience` is not worth it any more.
 fn spawn(
     threads: usize,
+    patience: Duration,
     answer: impl Fn(Vec<(Ticket, Outcome)>) + Clone + Send + 'static,
     work: impl Fn(&mut Vec<Block>, &Hashing) -> Outcome + Clone + Send + 'static,
 ) -> io::Result<Desk> {
@@ -96,7 +113,7 @@ fn spawn(
             .name(format!("hash-{number}"))
             .spawn(move || {
                 yield_to_others();
-                serve(&questions, answer, work);
+                serve(&questions, patience, answer, work);
             })?;
         queues.push(queue);
     }
@@ -104,7 +121,8 @@ fn spawn(
 }
 
 fn serve(
-    questions: &Receiver<(Ticket, Hashing)>,
+    questions: &Receiver<Asked>,
+    patience: Duration,
     answer: impl Fn(Vec<(Ticket, Outcome)>),
     work: impl Fn(&mut Vec<Block>, &Hashing) -> Outcome,
 ) {
@@ -117,9 +135,18 @@ fn serve(
             }
             next => next.ok(),
         };
-        let Some((ticket, hashing)) = next else {
+        let Some(Asked {
+            ticket,
+            hashing,
+            since,
+        }) = next
+        else {
             return;
         };
+        if since.elapsed() >= patience {
+            answer(vec![(ticket, Err(Refusal::Unavailable))]);
+            continue;
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut memory, &hashing)));
         let outcome = outcome.unwrap_or_else(|_| {
             memory = Vec::new();
@@ -266,6 +293,7 @@ mod tests {
         let cost = cheap();
         let desk = spawn(
             threads,
+            PATIENCE,
             move |outcomes| drop(sender.send(outcomes)),
             move |memory, hashing| cost.work(memory, hashing),
         );
@@ -388,6 +416,7 @@ mod tests {
         let gate = std::sync::Arc::new(std::sync::Mutex::new(gate));
         let mut desk = spawn(
             1,
+            PATIENCE,
             move |outcomes: Vec<_>| drop(sender.send(outcomes)),
             move |_, _| {
                 let _ = gate.lock().expect("sound").recv();
@@ -427,10 +456,28 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_waits_for_any_more_is_not_hashed() {
+        let (sender, answers) = channel();
+        let mut desk = spawn(
+            1,
+            Duration::ZERO,
+            move |outcomes: Vec<_>| drop(sender.send(outcomes)),
+            |_, _| Ok(Answer::Verified(true)),
+        )
+        .expect("started");
+        desk.ask(Ticket(1), verify("x", None)).expect("room");
+        let outcomes = answers.recv_timeout(LONG).expect("one");
+        assert_eq!(outcomes, [(Ticket(1), Err(Refusal::Unavailable))]);
+        drop(desk);
+        assert!(answers.recv().is_err(), "the thread has ended in peace");
+    }
+
+    #[test]
     fn a_panic_is_an_answer_and_not_the_end() {
         let (sender, answers) = channel();
         let mut desk = spawn(
             1,
+            PATIENCE,
             move |outcomes: Vec<_>| drop(sender.send(outcomes)),
             move |_, hashing| match hashing {
                 Hashing::Hash(_) => panic!("as the test wants"),

@@ -241,6 +241,9 @@ mod tests {
         assert_eq!(subscriber("192.0.2.1"), subscriber("::ffff:192.0.2.1"));
         assert_eq!(subscriber("2001:db8::1"), subscriber("2001:db8::ffff:1"));
         assert_ne!(subscriber("2001:db8::1"), subscriber("2001:db8:0:1::1"));
+        assert_eq!(subscriber("::1"), subscriber("::2"));
+        assert_ne!(subscriber("::1"), subscriber("0:0:0:1::1"));
+        assert_eq!(size_of::<Option<Subscriber>>(), 8);
     }
 
     fn addresses(connections_max: u32, connect_rate: Rate) -> Addresses {

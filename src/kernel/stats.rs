@@ -66,7 +66,7 @@ labelled! {
         Token = "token",
         /// The page's origin is not allowed (403).
         Origin = "origin",
-        /// There is no such thing (404).
+        /// There is no such thing, or not any more (404, 410).
         NotFound = "not_found",
         /// The method is not for this resource (405).
         Method = "method",
@@ -80,13 +80,23 @@ labelled! {
         AddressConnections = "address_connections",
         /// Too many new connections from one address (429).
         AddressRate = "address_rate",
+        /// Too many sockets of one person (429).
+        PersonConnections = "person_connections",
+        /// There are as many rooms as there may be (503).
+        RoomsFull = "rooms_full",
+        /// Nothing more is kept for people who are away (503).
+        MailboxFull = "mailbox_full",
         /// Too many requests from one address (429).
         RequestRate = "request_rate",
         /// The server is full (503).
         Full = "full",
         /// The server is going away (503).
         Draining = "draining",
-        /// A chat command came too soon (`rate_limited`).
+        /// That is there already (409).
+        Conflict = "conflict",
+        /// The store, or a thread that hashes, could not do it now (503, 507, `unavailable`, `storage_full`).
+        Store = "store",
+        /// A command or a request came too soon (`rate_limited`, 429).
         CommandRate = "command_rate",
         /// A chat command was not understood.
         BadCommand = "bad_command",

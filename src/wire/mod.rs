@@ -6,10 +6,12 @@
 pub mod account;
 pub mod body;
 pub mod country;
+pub mod fault;
 pub mod fold;
 pub mod frame;
 pub mod head;
 pub mod ice;
+pub mod id;
 pub mod json;
 pub mod mask;
 pub mod message;
@@ -20,3 +22,4 @@ pub mod sdp;
 pub mod token;
 pub mod upgrade;
 pub mod utf8;
+pub mod visible;

@@ -86,11 +86,16 @@ export class Identity extends EventTarget {
   }
 }
 
+/** What is not seen, but for what joins or shapes letters and emoji. The server has the last word. */
+const HIDDEN =
+  /(?![\u200c\u200d\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])[\p{C}\p{Zl}\p{Zp}\p{DI}\u2800]/u;
+
 /** What is wrong with a name, in words, or nothing. */
 export function complaint(name) {
   const length = [...name.trim()].length;
   if (!length) return 'Please write a name; it can be any.';
   if (length > NAME_MAX) return `A name may have ${NAME_MAX} characters at most; this one has ${length}.`;
-  if (/\p{Cc}/u.test(name)) return 'A name cannot have control characters.';
+  if (HIDDEN.test(name)) return 'A name cannot have characters that are not seen.';
+  if (/^\s*system\s*$/i.test(name.normalize('NFKC'))) return 'That name is the server’s own; please choose another.';
   return '';
 }

@@ -15,9 +15,10 @@ const FLAGS = {
   'log': 'off',
   'connections-per-ip': 0,
   'connect-rate': 0,
-  'request-rate': 0,
+  'http-rate': 0,
   'skip-rate': 0,
   'message-rate': 0,
+  'room-rate': 0,
   'rematch-after-ms': 0,
 };
 

@@ -1,9 +1,13 @@
 //! Accounts, the pool and private rooms, with a store in memory and a clock of our own.
 
-use passerby::kernel::ask::Refusal;
-use passerby::limits;
+use passerby::app::Settings;
+use passerby::kernel::ask::{Query, Refusal};
+use passerby::kernel::stats::Refused;
+use passerby::{defaults, limits};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use crate::store::Store;
 use crate::town::{Member, Mood, Town};
 
 fn ids(heard: &[Value], kind: &str) -> Vec<String> {
@@ -174,6 +178,17 @@ fn a_message_is_acknowledged_once_and_told_once_in_order() {
         [ids(&acks, "message_ack")[2].clone()]
     );
     assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
+    // Something else under the same name is not lost without a word.
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "two", "cid": "c2" }),
+    );
+    let refused = town.hear(mine).remove(0);
+    assert_eq!(
+        (&refused["code"], &refused["field"], &refused["cid"]),
+        (&json!("bad_field"), &json!("cid"), &json!("c2"))
+    );
+    assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
     let (_, page) = town.get(&format!("/rooms/{room}/messages?limit=2"), &bob.token);
     assert_eq!(
         (&page[0]["content"], &page[1]["content"]),
@@ -326,7 +341,7 @@ fn a_room_ends_within_a_second_of_its_time() {
     let mut town = Town::new();
     let (ann, bob, room) = town.pair();
     let mine = town.open(&format!("/ws/{room}"), &ann);
-    let away = limits::PRIVATE_ROOM_MS - 3_000;
+    let away = defaults::PRIVATE_ROOM_MS - 3_000;
     town.now.unix_ms += away;
     town.now.micros += away * 1_000;
     // The connections would have been pinged; this one is new.
@@ -353,7 +368,7 @@ fn a_room_ends_in_time_after_a_restart_and_when_the_clock_is_set() {
     let mut town = Town::new();
     let (_, bob, room) = town.pair();
     let start = town.now.unix_ms;
-    let mut town = Town::with(town.store, start + limits::PRIVATE_ROOM_MS - 10_000);
+    let mut town = Town::with(town.store, start + defaults::PRIVATE_ROOM_MS - 10_000);
     let notices = town.open("/ws/notifications", &bob);
     town.hear(notices);
     town.pass(5_000);
@@ -440,6 +455,123 @@ fn a_store_that_fails_loses_nothing_silently() {
 }
 
 #[test]
+fn whoever_asks_too_much_has_to_wait_whatever_they_ask_and_from_where() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let rest = format!("/rooms/{room}");
+    let mut asked = 2;
+    while asked < 100 {
+        assert_eq!(town.get("/rooms/me", &ann.token).0, 200);
+        assert_eq!(town.get(&format!("{rest}/messages"), &ann.token).0, 200);
+        asked += 2;
+    }
+    // Whoever joined the pool has made one request.
+    assert_eq!(town.get(&rest, &ann.token).0, 200);
+    for (method, target) in [
+        ("GET", rest.clone()),
+        ("GET", format!("{rest}/messages")),
+        ("PATCH", format!("{rest}/name")),
+        ("DELETE", rest.clone()),
+        ("POST", "/pool/join".to_owned()),
+        ("POST", format!("/messages/{room}/reactions")),
+    ] {
+        let (status, _) = town.request(method, &target, &ann.token, Value::Null);
+        assert_eq!(status, 429, "{method} {target}");
+    }
+    let at = town.knock(&format!("/ws/{room}?token={}", ann.token));
+    assert_eq!(town.status(at), 429);
+    assert_eq!(town.get(&rest, &bob.token).0, 200, "others may");
+    town.pass(100);
+    assert_eq!(town.get(&rest, &ann.token).0, 200);
+    assert_eq!(town.get(&rest, &ann.token).0, 200);
+    assert_eq!(town.get(&rest, &ann.token).0, 429);
+    town.empty();
+}
+
+#[test]
+fn what_the_store_cannot_do_is_not_counted_as_people_s_fault() {
+    let mut town = Town::new();
+    let (ann, _, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    for mood in [
+        Mood::Refusing(Refusal::StorageFull),
+        Mood::Refusing(Refusal::Unavailable),
+    ] {
+        town.mood = mood;
+        for _ in 0..5 {
+            town.say(mine, json!({ "type": "message", "content": "a" }));
+        }
+    }
+    town.get("/rooms/me", &ann.token);
+    assert_eq!(town.stats.refusals(Refused::Store), 11);
+    assert_eq!(town.stats.refusals(Refused::CommandRate), 0);
+    assert_eq!(town.stats.refusals(Refused::BadCommand), 0);
+    town.empty();
+}
+
+#[test]
+fn a_refusal_is_counted_once_whether_it_comes_at_once_or_later() {
+    let mut town = Town::new();
+    let (ann, _, room) = town.pair();
+    let mut gone = 0;
+    for whose in ["nonsense", "00000000-0000-4000-8000-000000000000"] {
+        assert_eq!(town.get(&format!("/rooms/{whose}"), &ann.token).0, 404);
+        let at = town.knock(&format!("/ws/{whose}?token={}", ann.token));
+        assert_eq!(town.status(at), 404);
+        gone += 2;
+        assert_eq!(town.stats.refusals(Refused::NotFound), gone);
+    }
+    for (count, place) in [(1, "notifications"), (2, &*room)] {
+        let target = format!("/ws/{place}?token={}", ann.token);
+        let open: Vec<usize> = (0..limits::SOCKETS_PER_PERSON_MAX)
+            .map(|_| town.knock(&target))
+            .collect();
+        assert!(open.iter().all(|at| town.status(*at) == 101));
+        let at = town.knock(&target);
+        assert_eq!(town.status(at), 429);
+        assert_eq!(town.stats.refusals(Refused::PersonConnections), count);
+    }
+    for (cause, count) in [
+        (Refused::AddressConnections, 0),
+        (Refused::CommandRate, 0),
+        (Refused::Token, 0),
+    ] {
+        assert_eq!(town.stats.refusals(cause), count, "{cause:?}");
+    }
+    town.get("/rooms/me", "x.y.z");
+    assert_eq!(town.stats.refusals(Refused::Token), 1);
+    town.empty();
+}
+
+#[test]
+fn a_question_that_fails_is_nobody_else_s_trouble() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.mood = Mood::Refusing(Refusal::Failed);
+    let command = json!({ "type": "message", "content": "a", "cid": "1" });
+    town.say(mine, command.clone());
+    let heard = town.hear(mine);
+    assert_eq!(
+        (&heard[0]["code"], &heard[0]["cid"]),
+        (&json!("unavailable"), &json!("1"))
+    );
+    let rest = format!("/rooms/{room}");
+    let (status, _) = town.request("DELETE", &rest, &ann.token, Value::Null);
+    assert_eq!(status, 503);
+    for target in ["/rooms/me", &rest] {
+        assert_eq!(town.get(target, &bob.token).0, 200, "{target}");
+    }
+    let known = json!({ "identifier": "ann", "password": "correct horse" });
+    assert_eq!(town.post("/auth/login", "", known).0, 200);
+    assert_eq!(town.get("/readyz", "").0, 200);
+    town.mood = Mood::Prompt;
+    town.say(mine, command);
+    assert_eq!(town.kinds(mine), ["message_ack"]);
+    town.empty();
+}
+
+#[test]
 fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
     let mut town = Town::new();
     let (ann, bob, room) = town.pair();
@@ -462,6 +594,31 @@ fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
     );
     assert_eq!(heard[1], json!({ "close": 1000 }));
     assert_eq!(town.hear(theirs), [json!({ "close": 1000 })]);
+    town.empty();
+}
+
+#[test]
+fn what_is_kept_after_a_room_has_ended_is_told_to_nobody() {
+    let mut settings = Settings::default();
+    settings.accounts.room_ms = 1_000;
+    let mut town = Town::run(Store::default(), 1_761_129_000_000, settings);
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    let theirs = town.open(&format!("/ws/{room}"), &bob);
+    let notices = town.open("/ws/notifications", &bob);
+    town.say(mine, json!({ "type": "message", "content": "one" }));
+    let id = town.hear(mine)[0]["id"].clone();
+    town.hear(notices);
+    town.mood = Mood::Silent;
+    town.say(theirs, json!({ "type": "read", "id": id }));
+    town.say(mine, json!({ "type": "message", "content": "two" }));
+    town.pass(1_500);
+    assert_eq!(town.hear(mine)[0]["code"], "room_ended");
+    assert_eq!(town.kinds(notices), ["room_closed"]);
+    town.mood = Mood::Prompt;
+    town.settle();
+    assert_eq!(town.store.kept.len(), 2);
+    assert!(town.hear(notices).is_empty());
     town.empty();
 }
 
@@ -540,6 +697,7 @@ fn every_question_has_one_answer_however_the_store_fails_and_the_next_one_a_good
     for mood in [
         Mood::Silent,
         Mood::Failing(Refusal::Unavailable),
+        Mood::Failing(Refusal::Failed),
         Mood::Failing(Refusal::Busy),
         Mood::Failing(Refusal::StorageFull),
     ] {
@@ -686,6 +844,32 @@ fn a_socket_ends_with_its_token() {
 }
 
 #[test]
+fn strangers_talk_on_without_their_accounts_when_their_tokens_expire() {
+    let mut town = Town::new();
+    let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
+    let life = 72 * 3_600_000 - 5_000;
+    town.now.unix_ms += life;
+    town.now.micros += life * 1_000;
+    let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
+    for at in [mine, theirs] {
+        town.say(at, json!({ "type": "findMatch" }));
+    }
+    town.say(mine, json!({ "type": "keepInTouch" }));
+    town.hear(mine);
+    town.hear(theirs);
+    town.pass(6_000);
+    town.say(theirs, json!({ "type": "keepInTouch" }));
+    assert_eq!(town.hear(theirs)[0]["code"], "account_required");
+    town.say(
+        theirs,
+        json!({ "type": "sendMessage", "text": "still here" }),
+    );
+    assert_eq!(town.hear(mine)[0]["text"], "still here");
+    assert!(town.store.rooms.is_empty());
+    town.empty();
+}
+
+#[test]
 fn people_are_counted_and_told_at_most_every_five_seconds() {
     let mut town = Town::new();
     let ann = town.register("ann", "DE");
@@ -720,6 +904,26 @@ fn people_are_counted_and_told_at_most_every_five_seconds() {
 }
 
 #[test]
+fn whoever_comes_between_two_counts_is_told_when_it_is_as_before() {
+    let mut town = Town::new();
+    let ann = town.register("ann", "DE");
+    let bob = town.register("bob", "DE");
+    let first = town.open("/ws/notifications", &ann);
+    town.pass(1_000);
+    let other = town.open("/ws/notifications", &bob);
+    let told = json!({ "type": "online_count", "count": 2 });
+    assert_eq!(town.hear(other), [told]);
+    town.pass(1_000);
+    town.leave(first);
+    town.pass(limits::COUNT_MS);
+    let told = json!({ "type": "online_count", "count": 1 });
+    assert_eq!(town.hear(other), [told]);
+    town.pass(2 * limits::COUNT_MS);
+    assert!(town.hear(other).is_empty());
+    town.empty();
+}
+
+#[test]
 fn strangers_who_both_want_to_stay_in_touch_get_a_room() {
     let mut town = Town::new();
     let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
@@ -748,6 +952,7 @@ fn whoever_has_too_many_rooms_gets_no_further_one_by_staying_in_touch() {
     let mut town = Town::new();
     let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
     for number in 0..limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+        town.pass(100);
         let joined = [&ann, &bob].map(|who| town.post("/pool/join", &who.token, Value::Null).0);
         assert_eq!(joined, [202, 201], "{number}");
     }
@@ -772,8 +977,8 @@ fn whoever_has_too_many_rooms_gets_no_further_one_by_staying_in_touch() {
 }
 
 #[test]
-fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
-    for answered in 0..3 {
+fn a_room_for_two_who_stay_in_touch_takes_one_question_and_may_be_given_up() {
+    for is_in_time in [true, false] {
         let mut town = Town::new();
         let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
         let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
@@ -785,18 +990,61 @@ fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
         town.hear(theirs);
         town.mood = Mood::Silent;
         town.say(theirs, json!({ "type": "keepInTouch" }));
-        for _ in 0..answered {
+        if is_in_time {
             town.answer_one();
+        } else {
+            town.pass(limits::ASK_MS);
         }
-        town.pass(limits::ASK_MS);
         for at in [mine, theirs] {
             let heard = town.hear(at);
-            assert_eq!(heard.len(), 1, "{answered}");
-            assert_eq!(heard[0]["code"], "unavailable", "{answered}");
+            assert_eq!(heard.len(), 1);
+            if is_in_time {
+                assert_eq!(heard[0]["type"], "roomCreated");
+            } else {
+                assert_eq!(heard[0]["code"], "unavailable");
+            }
         }
         town.mood = Mood::Prompt;
         town.settle();
-        assert_eq!(town.store.rooms.len(), usize::from(answered == 2));
+        assert_eq!(town.store.rooms.len(), 1);
         town.empty();
     }
+}
+
+/// Gives two people as many rooms as one person may have.
+fn crowd(town: &mut Town, users: [&Member; 2]) {
+    for number in 0..limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+        let made = town.store.answer(Query::Open {
+            id: Uuid::from_u128(number.into()),
+            users: users.map(|user| user.id.parse().expect("an id")),
+            now_ms: town.now.unix_ms,
+            expires_ms: town.now.unix_ms + 60_000,
+        });
+        assert!(made.is_ok());
+    }
+}
+
+#[test]
+fn whoever_has_too_many_rooms_by_now_is_not_matched() {
+    // Whoever waits: is not there any more, and whoever comes is to try again.
+    let mut town = Town::new();
+    let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| town.register(name, "FR"));
+    town.post("/pool/join", &ann.token, Value::Null);
+    crowd(&mut town, [&cleo, &ann]);
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 503);
+    assert_eq!(town.server.app.accounts.waiting(), 0);
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 202);
+    town.empty();
+    // Whoever comes: the other goes on waiting.
+    let mut town = Town::new();
+    let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| town.register(name, "FR"));
+    town.post("/pool/join", &ann.token, Value::Null);
+    let at = town.ask_slowly("POST", "/pool/join", &bob.token);
+    crowd(&mut town, [&cleo, &bob]);
+    town.mood = Mood::Prompt;
+    town.settle();
+    let (status, body) = town.answer(at).expect("an answer");
+    assert_eq!((status, body), (409, json!({ "error": "too many rooms" })));
+    assert_eq!(town.server.app.accounts.waiting(), 1);
+    town.empty();
 }

@@ -9,9 +9,9 @@ use crate::world::{Seat, World};
 
 impl World {
     /// Somebody does something.
-    pub(crate) fn act(&mut self) {
+    pub fn act(&mut self) -> Result<(), String> {
         let Some(at) = self.pick() else {
-            return;
+            return Ok(());
         };
         let roll = self.random.random_range(0..100);
         let padding = if self.random.random_bool(0.1) {
@@ -42,40 +42,55 @@ impl World {
             46..47 => frame(0x88, &[0x03, 0xe8]),
             47..48 => frame(0x82, b"binary is not wanted"),
             48..50 => fragments(&person.say(padding)),
-            50..52 => return self.both_press_next(at),
+            50..52 => {
+                self.both_press_next(at);
+                return Ok(());
+            }
             52..54 => (0..30).flat_map(|_| person.say(padding)).collect(),
             54..57 => (0..80).flat_map(|_| person.say(1_900)).collect(),
             _ => person.say(padding),
         };
         self.trace.push(format!("{} acts {roll}", person.name));
         self.send(at, &bytes);
+        Ok(())
     }
 
     /// A socket in rooms: of somebody new, of somebody who was here before, or a further one.
-    pub(crate) fn invite(&mut self) -> Guest {
-        let number = self.random.random_range(0..6);
-        let id = format!("guest{number}");
-        let mut token = None;
-        for seat in &mut self.seats {
-            if let Some(guest) = seat.person.guest.as_mut().filter(|guest| guest.id == id) {
-                guest.is_tab = true;
-                token = token.or(guest.token.clone());
-            }
+    pub fn invite(&mut self) -> Guest {
+        let number = self.random.random_range(0..12);
+        let here: Vec<&Guest> = self
+            .seats
+            .iter()
+            .filter_map(|seat| seat.person.guest.as_ref())
+            .filter(|guest| guest.token.is_some())
+            .collect();
+        // Often it is one more of somebody who is here.
+        if !here.is_empty() && self.random.random_bool(0.4) {
+            let guest = here[self.random.random_range(0..here.len())];
+            return Guest::new(guest.id.clone(), guest.token.clone());
         }
+        let id = format!("guest{number}");
+        let known = here.into_iter().find(|guest| guest.id == id);
+        let token = known.and_then(|guest| guest.token.clone());
         Guest::new(id, token)
     }
 
     /// Somebody in rooms does something.
-    fn act_in_rooms(&mut self, at: usize, roll: u32, padding: usize) {
-        let room = ROOMS[self.random.random_range(0..ROOMS.len())];
-        let other = format!("guest{}", self.random.random_range(0..7));
+    fn act_in_rooms(&mut self, at: usize, roll: u32, padding: usize) -> Result<(), String> {
+        let mut room = ROOMS[self.random.random_range(0..ROOMS.len())];
+        let other = self.acquaintance();
         let name = self.seats[at].person.name;
         let Some(guest) = self.seats[at].person.guest.as_mut() else {
-            return;
+            return Ok(());
         };
+        if (45..48).contains(&roll) {
+            // Much is said best where it is heard.
+            let is_there = |room: &&str| guest.current.contains_key(*room);
+            room = ROOMS.into_iter().find(is_there).unwrap_or(room);
+        }
         let bytes = match roll {
-            0..22 => command(&json!({ "type": "join_room", "content": room })),
-            22..24 => command(&json!({ "type": "join_room", "content": room, "exclusive": true })),
+            0..22 => guest.join(room, false),
+            22..24 => guest.join(room, true),
             24..30 => command(&json!({ "type": "leave_room", "content": room })),
             30..34 => command(&json!({ "type": "typing", "room": room })),
             34..36 => command(&json!({ "type": "typing", "recipient": other })),
@@ -85,14 +100,75 @@ impl World {
             44..45 => (0..150)
                 .flat_map(|_| guest.whisper(&other, 1_000))
                 .collect(),
-            45..48 => (0..80).flat_map(|_| guest.say(room, name, 1_900)).collect(),
-            48..54 => (0..12)
+            45..48 => (0..180)
+                .flat_map(|_| guest.say(room, name, 1_900))
+                .collect(),
+            48..50 => {
+                // What is said last is confirmed before one leaves.
+                let mut bytes = guest.say(room, name, padding);
+                bytes.extend(command(&json!({ "type": "leave_room", "content": room })));
+                bytes
+            }
+            50..54 => (0..12)
                 .flat_map(|_| guest.say(room, name, padding))
                 .collect(),
             _ => guest.say(room, name, padding),
         };
         self.trace.push(format!("{name} acts {roll} in {room}"));
         self.send(at, &bytes);
+        if (45..48).contains(&roll) {
+            self.rush(at, room)?;
+        }
+        Ok(())
+    }
+
+    /// Much is said in a room, and before it can go round somebody there opens another socket.
+    fn rush(&mut self, at: usize, room: &str) -> Result<(), String> {
+        let speaker = self.seats[at].id;
+        for _ in 0..24 {
+            let Some(at) = self.at(speaker) else {
+                return Ok(());
+            };
+            self.carry(at, usize::MAX);
+            self.take(at, usize::MAX)?;
+            self.turn()?;
+        }
+        if self.seats.len() > self.people_max {
+            return Ok(());
+        }
+        let is_there = |guest: &&Guest| guest.token.is_some() && guest.current.contains_key(room);
+        let guests = self
+            .seats
+            .iter()
+            .filter_map(|seat| seat.person.guest.as_ref());
+        let there: Vec<&Guest> = guests.filter(is_there).collect();
+        if there.is_empty() {
+            return Ok(());
+        }
+        let guest = there[self.random.random_range(0..there.len())];
+        let mut tab = Guest::new(guest.id.clone(), guest.token.clone());
+        let mut upstream = tab.knock();
+        if self.random.random_bool(0.5) {
+            upstream.extend(tab.join(room, false));
+        }
+        self.connect(upstream, Some(tab));
+        self.turn()?;
+        let last = self.seats.len() - 1;
+        self.carry(last, usize::MAX);
+        self.turn()
+    }
+
+    /// Somebody to write to, who is mostly here.
+    fn acquaintance(&mut self) -> String {
+        let at = self.random.random_range(0..self.seats.len().max(1) + 1);
+        let guest = self
+            .seats
+            .get(at)
+            .and_then(|seat| seat.person.guest.as_ref());
+        match guest {
+            Some(guest) => guest.id.clone(),
+            None => format!("guest{}", self.random.random_range(0..13)),
+        }
     }
 
     /// Two partners press next at the same moment.

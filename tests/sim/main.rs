@@ -5,15 +5,23 @@
 //! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
 
 mod accounts;
-mod books;
 mod deeds;
+mod doings;
+mod ear;
+mod fate;
 mod guest;
+mod ledger;
+mod logins;
+mod pair_books;
 mod person;
+mod room_books;
 mod store;
 mod town;
+mod village;
 mod wire;
 mod world;
 
+use village::Village;
 use world::World;
 
 const SEEDS: u64 = 600;
@@ -41,9 +49,10 @@ fn every_history_keeps_the_invariants() {
             done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
         }
         pauses += world.pauses;
-        let stats = world
+        let end = world
             .end()
             .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
+        let stats = end.stats;
         relayed += stats.messages_relayed;
         pairs += stats.pairs_made;
         closes += stats.closes(passerby::kernel::stats::CloseCause::TooSlow);
@@ -71,16 +80,20 @@ fn every_history_of_rooms_keeps_the_invariants() {
         None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
     };
     let (mut said, mut delivered, mut direct) = (0, 0, 0);
-    let mut slow = 0;
+    let (mut slow, mut letters, mut tabs, mut deep_tabs) = (0, 0, 0, 0);
     for seed in seeds {
         let mut world = World::new(seed, true);
         for step in 0..STEPS {
             let done = world.step();
             done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
         }
-        let stats = world
+        tabs += world.tabs;
+        deep_tabs += world.deep_tabs;
+        let end = world
             .end()
             .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
+        letters += end.letters;
+        let stats = end.stats;
         said += stats.room_messages;
         delivered += stats.room_deliveries;
         direct += stats.direct_messages;
@@ -93,6 +106,53 @@ fn every_history_of_rooms_keeps_the_invariants() {
             "{said} said, {delivered} delivered, {direct} direct"
         );
         assert!(slow > 0, "nobody was ever too slow");
+        assert!(letters > 1_000, "{letters} private messages arrived");
+        assert!(
+            tabs > 300 && deep_tabs > 10,
+            "{tabs} tabs in rooms, {deep_tabs} where much had yet to go round"
+        );
+    }
+}
+
+#[test]
+fn every_history_of_accounts_keeps_the_invariants() {
+    let first = number("SIM_SEED");
+    let seeds = match first {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let (mut acked, mut late, mut pooled, mut pacts, mut over) = (0, 0, 0, 0, 0);
+    let (mut registered, mut logged_in) = (0, 0);
+    for seed in seeds {
+        let mut village = Village::new(seed);
+        for step in 0..STEPS * 2 {
+            if let Err(fault) = village.step() {
+                village.tell();
+                panic!("seed {seed}, step {step}: {fault}");
+            }
+        }
+        if let Err(fault) = village.end() {
+            village.tell();
+            panic!("seed {seed}, at the end: {fault}");
+        }
+        acked += village.acked.len();
+        registered += village.registered;
+        logged_in += village.logged_in;
+        late += village.late.len();
+        pooled += village.made_in_pool;
+        pacts += village.made_by_pact;
+        over += village.over.len();
+        assert_eq!(village.stats.panics, 0);
+    }
+    if first.is_none() {
+        assert!(
+            acked > 500 && late > 20 && pooled > 200 && pacts > 10 && over > 50,
+            "{acked} acknowledged, {late} answers lost, {pooled} rooms by the pool, {pacts} by strangers, {over} ended"
+        );
+        assert!(
+            registered > 100 && logged_in > 100,
+            "{registered} registered, {logged_in} logged in"
+        );
     }
 }
 

@@ -9,12 +9,19 @@ use passerby::kernel::ask::{Ask, Outcome, Refusal, Ticket};
 use passerby::kernel::effect::SocketOp;
 use passerby::kernel::id::ConnId;
 use passerby::kernel::outbox::Outbox;
+use passerby::kernel::secret::Secret;
 use passerby::kernel::stats::{CloseCause, Stats};
 use passerby::kernel::time::Now;
+use passerby::wire::token::Key;
 use serde_json::{Value, json};
 
 use crate::person::frame;
 use crate::store::{self, Store};
+
+/// What tokens are signed with.
+pub fn key() -> Key {
+    Key::new(&Secret::new("x".repeat(32))).expect("long enough")
+}
 
 /// How the store behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +30,8 @@ pub enum Mood {
     Prompt,
     /// It keeps everything waiting.
     Silent,
+    /// It answers at once, but those who hash keep everything waiting.
+    Pondering,
     /// It does not write, and says why; what is there can be read.
     Refusing(Refusal),
     /// It answers nothing but this, whatever it is asked; and so do those who hash.
@@ -62,15 +71,21 @@ impl Town {
 
     /// A server that finds this store when it starts.
     pub fn with(store: Store, unix_ms: u64) -> Self {
-        let app = App::new(Settings::default(), [7; 32]);
+        Self::run(store, unix_ms, Settings::default())
+    }
+
+    /// A server with these settings.
+    pub fn run(store: Store, unix_ms: u64, settings: Settings) -> Self {
+        let now = Now {
+            micros: 1_000_000,
+            unix_ms,
+        };
+        let app = App::new(settings, key(), [7; 32], now);
         let mut town = Self {
             server: Server::new(app, conn::Settings::default()),
             out: Outbox::default(),
             stats: Stats::default(),
-            now: Now {
-                micros: 1_000_000,
-                unix_ms,
-            },
+            now,
             store,
             mood: Mood::Prompt,
             waiting: VecDeque::new(),
@@ -102,9 +117,14 @@ impl Town {
             if self.mood == Mood::Silent {
                 return;
             }
-            let Some((ticket, ask)) = self.waiting.pop_front() else {
+            let is_next = |(_, ask): &(Ticket, Ask)| match ask {
+                Ask::Store(_) => true,
+                Ask::Hash(_) => self.mood != Mood::Pondering,
+            };
+            let Some(at) = self.waiting.iter().position(is_next) else {
                 return;
             };
+            let (ticket, ask) = self.waiting.remove(at).expect("a question");
             let outcome = self.work(ask);
             self.turn(|server, turn| server.answered(ticket, outcome, turn));
         }
@@ -170,7 +190,20 @@ impl Town {
 
     /// Sends a request; its answer may take its time.
     pub fn ask(&mut self, method: &str, target: &str, token: &str, body: &str) -> usize {
-        let at = self.connect(Ipv4Addr::new(10, 0, 0, self.lines.len() as u8).into());
+        let from = Ipv4Addr::from(0x0a00_0000 + self.lines.len() as u32);
+        self.ask_from(from, method, target, token, body)
+    }
+
+    /// The same, from an address.
+    pub fn ask_from(
+        &mut self,
+        from: Ipv4Addr,
+        method: &str,
+        target: &str,
+        token: &str,
+        body: &str,
+    ) -> usize {
+        let at = self.connect(from.into());
         let authorization = match token {
             "" => String::new(),
             token => format!("Authorization: Bearer {token}\r\n"),
@@ -195,7 +228,12 @@ impl Town {
         at
     }
 
-    /// Has the store answer one question.
+    /// How many questions wait to be answered.
+    pub fn unanswered(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Has one question answered.
     pub fn answer_one(&mut self) {
         let (ticket, ask) = self.waiting.pop_front().expect("a question");
         let outcome = self.work(ask);

@@ -26,6 +26,8 @@ enum Fin {
 pub struct Wire {
     /// Sent by the person, still on its way.
     pub upstream: VecDeque<u8>,
+    /// How much of that belongs to the first request.
+    pub request_bytes: usize,
     /// Arrived, not read by the server.
     inbound: VecDeque<u8>,
     /// Written by the server, not read by the person.
@@ -45,9 +47,11 @@ pub struct Wire {
 }
 
 impl Wire {
-    pub fn new(upstream: VecDeque<u8>, window: usize) -> Self {
+    pub fn new(upstream: Vec<u8>, window: usize) -> Self {
+        let end = upstream.windows(4).position(|four| four == b"\r\n\r\n");
         Self {
-            upstream,
+            upstream: upstream.into(),
+            request_bytes: end.map_or(0, |end| end + 4),
             inbound: VecDeque::new(),
             downstream: VecDeque::new(),
             window,
@@ -66,11 +70,17 @@ impl Wire {
         let room = INBOUND_MAX - self.inbound.len();
         let count = most.min(room).min(self.upstream.len());
         self.inbound.extend(self.upstream.drain(..count));
+        self.request_bytes = self.request_bytes.saturating_sub(count);
         self.has_edge |= count > 0;
         if self.upstream.is_empty() && self.fin == Fin::Sent {
             self.fin = Fin::Arrived;
             self.has_edge = true;
         }
+    }
+
+    /// Whether there is something for the person to take.
+    pub fn has_news(&self) -> bool {
+        !self.downstream.is_empty()
     }
 
     /// The person takes some of what was written.

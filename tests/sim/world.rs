@@ -1,7 +1,7 @@
 //! The simulated world: people at virtual connections, and the server's own turns on these, without a loop and a kernel.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 
@@ -15,10 +15,10 @@ use passerby::limits;
 use passerby::net::{Driver, Readiness};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::json;
 
-use crate::guest::command;
+use crate::guest::Guest;
 use crate::person::{Person, frame};
+use crate::town::key;
 use crate::wire::{Line, Wire};
 
 /// Most worlds are small, so that people meet often.
@@ -48,16 +48,28 @@ pub struct World {
     /// Who connects in the next turn.
     newcomers: Vec<Seat>,
     born: usize,
-    people_max: usize,
-    pub rooms: bool,
+    pub people_max: usize,
+    rooms: bool,
     /// What everybody who has gone had heard, by name.
     pub gone: Vec<Person>,
     pub trace: Vec<String>,
+    /// What those who have gone had heard last, and should not have.
+    faults: Vec<String>,
     /// How often, over all steps, somebody was not read from.
     pub pauses: usize,
+    /// How many sockets were opened by people who were in rooms, and of these, where much had yet to go round.
+    pub tabs: usize,
+    pub deep_tabs: usize,
     /// At which step the server begins to see everybody off, in some worlds.
     drain_at: Option<usize>,
     steps: usize,
+}
+
+/// What a whole history came to.
+pub struct Outcome {
+    pub stats: Stats,
+    /// Private messages that those have who were still there at the end, counted for each socket.
+    pub letters: usize,
 }
 
 impl World {
@@ -72,7 +84,7 @@ impl World {
         }
         settings.rooms.create_on_join = true;
         // Rooms that are large for such a budget go round in several turns.
-        settings.rooms.deliveries_per_turn = [1, 2, 5, 512][seed as usize % 4];
+        settings.rooms.deliveries_per_turn = [5, 1, 512, 2][seed as usize % 4];
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let connections = conn::Settings {
@@ -83,6 +95,7 @@ impl World {
             },
             byte_rate: match seed % 3 {
                 0 => Rate::UNLIMITED,
+                _ if seed % 4 == 1 => Rate::UNLIMITED,
                 1 => Rate::new(10_000.0, 20_000),
                 _ => Rate::new(65_536.0, 262_144),
             },
@@ -90,21 +103,26 @@ impl World {
             seed,
             ..conn::Settings::default()
         };
+        let now = Now {
+            micros: 1_000_000,
+            unix_ms: 1_761_129_000_000,
+        };
+        let app = App::new(settings, key(), bytes, now);
         Self {
-            driver: Driver::new(Server::new(App::new(settings, bytes), connections)),
-            now: Now {
-                micros: 1_000_000,
-                unix_ms: 1_761_129_000_000,
-            },
+            driver: Driver::new(Server::new(app, connections)),
+            now,
             random: StdRng::seed_from_u64(seed),
             seats: Vec::new(),
             newcomers: Vec::new(),
             born: 0,
-            people_max: PEOPLE_MAX[seed as usize / 2 % 4],
+            people_max: PEOPLE_MAX[seed as usize / 4 % 4],
             rooms,
             gone: Vec::new(),
             trace: Vec::new(),
+            faults: Vec::new(),
             pauses: 0,
+            tabs: 0,
+            deep_tabs: 0,
             drain_at: (seed % 5 == 4).then_some(50 + seed as usize % 200),
             steps: 0,
         }
@@ -119,7 +137,7 @@ impl World {
         let roll = self.random.random_range(0..100);
         match roll {
             0..8 => self.arrive(),
-            8..50 => self.act(),
+            8..50 => self.act()?,
             50..72 => self.carry_up()?,
             72..90 => self.carry_down()?,
             90..92 => self.vanish(),
@@ -140,19 +158,17 @@ impl World {
     }
 
     /// Lets everything arrive, checks the books, then empties the world and checks that it is empty.
-    pub fn end(mut self) -> Result<Stats, String> {
+    pub fn end(mut self) -> Result<Outcome, String> {
         for _ in 0..80 {
-            (0..self.seats.len()).for_each(|at| self.carry(at, usize::MAX));
-            self.settle()?;
-            for at in 0..self.seats.len() {
-                if self.seats[at].is_awake {
-                    self.take(at, usize::MAX)?;
-                }
-            }
-            self.settle()?;
-            self.pass(20_000)?;
+            self.carry_everything()?;
+            // So short that whoever reads is in time with answering pings.
+            self.pass(3_000)?;
         }
-        self.check_books()?;
+        self.carry_everything()?;
+        (0..self.seats.len()).for_each(|at| self.carry(at, usize::MAX));
+        self.settle()?;
+        self.check_pairs()?;
+        let letters = self.check_rooms()?;
         for seat in &self.seats {
             let wire = seat.wire.borrow();
             let is_unread = wire.is_readable() || !wire.upstream.is_empty();
@@ -177,35 +193,63 @@ impl World {
         if !self.driver.conns.is_empty() || out.queued_total() != 0 || out.open_lanes() != 0 {
             return Err("the world is empty, the server is not".into());
         }
-        Ok(self.driver.stats)
+        Ok(Outcome {
+            stats: self.driver.stats,
+            letters,
+        })
+    }
+
+    /// What is on its way arrives, and whoever reads has read it.
+    fn carry_everything(&mut self) -> Result<(), String> {
+        (0..self.seats.len()).for_each(|at| self.carry(at, usize::MAX));
+        self.settle()?;
+        // However little fits on the way at once.
+        loop {
+            let mut has_read = false;
+            for at in 0..self.seats.len() {
+                if self.seats[at].is_awake && self.seats[at].wire.borrow().has_news() {
+                    self.take(at, usize::MAX)?;
+                    has_read = true;
+                }
+            }
+            if !has_read {
+                return Ok(());
+            }
+            self.settle()?;
+        }
     }
 
     fn arrive(&mut self) {
         if self.seats.len() >= self.people_max || self.born >= BORN_MAX {
             return;
         }
-        self.born += 1;
-        let window = [200, 3_000, 100_000][self.random.random_range(0..3)];
-        let mut person = Person::new(self.born);
-        let mut upstream = VecDeque::from(Person::knock());
         if self.rooms && self.random.random_bool(0.9) {
-            let guest = self.invite();
-            upstream = VecDeque::from(guest.knock());
-            person.guest = Some(guest);
+            let mut guest = self.invite();
+            let mut upstream = guest.knock();
             if self.random.random_bool(0.7) {
-                upstream.extend(command(
-                    &json!({ "type": "join_room", "content": "general" }),
-                ));
+                upstream.extend(guest.join("general", false));
             }
-        } else if self.random.random_bool(0.3) {
+            return self.connect(upstream, Some(guest));
+        }
+        let mut upstream = Person::knock();
+        if self.random.random_bool(0.3) {
             // Frames in the same packet as the handshake.
             upstream.extend(frame(0x81, br#"{"type":"findMatch"}"#));
         }
-        if self.random.random_bool(0.2) {
+        self.connect(upstream, None);
+    }
+
+    /// Somebody connects.
+    pub fn connect(&mut self, mut upstream: Vec<u8>, guest: Option<Guest>) {
+        self.born += 1;
+        let window = [200, 3_000, 100_000][self.random.random_range(0..3)];
+        let mut person = Person::new(self.born);
+        // It has to be seen where guests are when their request is answered, so that one is the first.
+        if guest.is_none() && self.random.random_bool(0.2) {
             let count = self.random.random_range(1..60);
-            let requests = person.ask(count);
-            upstream = requests.into_iter().chain(upstream).collect();
+            upstream = [person.ask(count), upstream].concat();
         }
+        person.guest = guest;
         self.trace.push(format!("{} arrives", self.born));
         self.newcomers.push(Seat {
             id: ConnId::new(0, 0),
@@ -228,6 +272,12 @@ impl World {
     pub fn carry(&mut self, at: usize, most: usize) {
         let seat = &mut self.seats[at];
         let mut wire = seat.wire.borrow_mut();
+        let guest = seat.person.guest.as_ref();
+        let most = match guest.is_some_and(|guest| guest.found.is_none()) {
+            // What is sent behind the request comes once it has been seen where this person is.
+            true => most.min(wire.request_bytes),
+            false => most,
+        };
         wire.carry(most);
         if self.driver.conns.is_open(seat.id) {
             seat.is_whole = wire.upstream.is_empty();
@@ -262,19 +312,18 @@ impl World {
     /// Somebody's connection ends, with a FIN behind what was sent or with a reset.
     fn vanish(&mut self) {
         if let Some(at) = self.pick() {
-            let seat = &mut self.seats[at];
+            let seat = &self.seats[at];
             self.trace.push(format!("{} vanishes", seat.person.name));
-            let mut wire = seat.wire.borrow_mut();
             if self.random.random_bool(0.5) {
-                wire.hang_up();
+                seat.wire.borrow_mut().hang_up();
                 if self.random.random_bool(0.5) {
-                    wire.carry(usize::MAX);
+                    self.carry(at, usize::MAX);
                 }
             } else {
-                wire.reset();
+                seat.wire.borrow_mut().reset();
             }
             // Somebody who has closed the page hears nothing more.
-            seat.is_awake = self.random.random_bool(0.5);
+            self.seats[at].is_awake = self.random.random_bool(0.5);
         }
     }
 
@@ -295,7 +344,7 @@ impl World {
     }
 
     /// Lets a person read; they answer pings, and a goodbye by going.
-    fn take(&mut self, at: usize, most: usize) -> Result<(), String> {
+    pub fn take(&mut self, at: usize, most: usize) -> Result<(), String> {
         let seat = &mut self.seats[at];
         let mut wire = seat.wire.borrow_mut();
         let bytes = wire.take(most);
@@ -303,8 +352,8 @@ impl World {
         if seat.person.is_timed_out && seat.is_whole {
             return Err(format!("{:?} was not answered", seat.id));
         }
-        if !bytes.is_empty() && !wire.is_left() {
-            // Stands for the pongs that a browser would send.
+        if !bytes.is_empty() && !wire.is_left() && wire.upstream.is_empty() {
+            // Stands for the pongs that a browser would send; anything else shows as well that somebody is there.
             wire.upstream.extend(frame(0x8a, b""));
         }
         if seat.person.dismissed || wire.is_over() {
@@ -327,6 +376,7 @@ impl World {
         self.driver.begin(now);
         for (id, readiness) in events {
             self.driver.notify(id, readiness, now);
+            self.look_around();
         }
         self.driver.go_on(now);
         for mut seat in std::mem::take(&mut self.newcomers) {
@@ -378,17 +428,60 @@ impl World {
             let mut seat = self.seats.swap_remove(at);
             // What was on its way still arrives at somebody who reads.
             let rest = seat.wire.borrow_mut().take(usize::MAX);
-            let _ = seat.person.hear(&rest);
+            if let Err(fault) = seat.person.hear(&rest) {
+                self.faults.push(fault);
+            }
             self.gone.push(seat.person);
         }
     }
 
-    fn at(&self, id: ConnId) -> Option<usize> {
+    /// Everybody in rooms who ever came, and whether they are there, and read.
+    pub fn guests(&self) -> Vec<(&Guest, bool)> {
+        let here = self.seats.iter().map(|seat| {
+            let is_here = !seat.person.dismissed && !seat.wire.borrow().is_left();
+            (&seat.person, seat.is_awake && is_here)
+        });
+        let gone = self.gone.iter().map(|person| (person, false));
+        here.chain(gone)
+            .filter_map(|(person, is_there)| Some((person.guest.as_ref()?, is_there)))
+            .collect()
+    }
+
+    pub fn at(&self, id: ConnId) -> Option<usize> {
         self.seats.iter().position(|seat| seat.id == id)
+    }
+
+    /// Notes where the people were whose further sockets have just been opened.
+    fn look_around(&mut self) {
+        let conns = &self.driver.conns;
+        let open: HashSet<ConnId> = conns.open().collect();
+        let mut sockets: HashMap<String, usize> = HashMap::new();
+        for seat in self.seats.iter().filter(|seat| open.contains(&seat.id)) {
+            if let Some(guest) = &seat.person.guest {
+                *sockets.entry(guest.id.clone()).or_default() += 1;
+            }
+        }
+        for seat in self.seats.iter_mut().filter(|seat| open.contains(&seat.id)) {
+            let Some(guest) = seat.person.guest.as_mut() else {
+                continue;
+            };
+            guest.has_company |= sockets[&guest.id] > 1;
+            if guest.found.is_some() {
+                continue;
+            }
+            let rooms = conns.app.rooms.survey(&guest.id);
+            let is_deep = rooms.iter().any(|(_, bytes)| *bytes > limits::ROUND_BYTES);
+            self.deep_tabs += usize::from(is_deep);
+            self.tabs += usize::from(!rooms.is_empty());
+            guest.finds(rooms.into_iter().map(|(room, _)| room).collect());
+        }
     }
 
     /// What must hold after every turn.
     fn check(&self) -> Result<(), String> {
+        if let Some(fault) = self.faults.first() {
+            return Err(fault.clone());
+        }
         let conns = &self.driver.conns;
         let open: Vec<ConnId> = conns.open().collect();
         for id in &open {
@@ -414,7 +507,7 @@ impl World {
                 .is_some_and(|at| self.seats[at].person.guest.is_some())
         };
         let (guests, strangers): (Vec<_>, Vec<_>) = open.into_iter().partition(is_guest);
-        conns.app.rooms.audit(&guests)?;
+        conns.app.rooms.audit(&guests, &self.driver.out)?;
         conns.app.stranger.audit(&strangers)
     }
 

@@ -79,6 +79,12 @@ impl Accounts {
                 self.people.reachable()
             ));
         }
+        for ticket in self.tries.waiting() {
+            let errand = self.pending.wait(ticket).map(|wait| &wait.errand);
+            if !matches!(errand, Some(Errand::Verify(attempt)) if attempt.is_waiting()) {
+                return Err(format!("{ticket:?} waits for others in vain"));
+            }
+        }
         for (user, ticket) in &self.matching {
             let errand = self.pending.wait(*ticket).map(|wait| &wait.errand);
             let is_theirs = match errand {
@@ -104,6 +110,7 @@ impl Accounts {
             ("waiters", self.pool.len()),
             ("people being matched", self.matching.len()),
             ("ended rooms", self.expiry.len()),
+            ("tries", self.tries.waiting().count() + self.tries.begun()),
         ];
         match left.iter().find(|(_, count)| *count > 0) {
             Some((what, count)) => Err(format!("{count} {what} are left")),

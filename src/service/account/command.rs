@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::limits;
-use crate::wire::json::RawText;
+use crate::wire::fault::{self, Fault, string};
 
 /// A well-formed command.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,46 +18,6 @@ pub(super) enum Command<'t> {
     },
     Typing,
     Read(Uuid),
-}
-
-/// Why a command was not carried out. The connection goes on.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Fault<'t> {
-    pub(super) code: &'static str,
-    pub(super) message: Cow<'static, str>,
-    pub(super) field: Option<&'static str>,
-    pub(super) retry_ms: Option<u64>,
-    pub(super) cid: Option<&'t str>,
-}
-
-impl<'t> Fault<'t> {
-    pub(super) fn new(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            field: None,
-            retry_ms: None,
-            cid: None,
-        }
-    }
-
-    fn bad_field(field: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            field: Some(field),
-            ..Self::new("bad_field", message)
-        }
-    }
-
-    pub(super) fn too_fast(retry_us: u64) -> Self {
-        Self {
-            retry_ms: Some(retry_us.div_ceil(1_000)),
-            ..Self::new("rate_limited", "That was too fast; please wait a moment.")
-        }
-    }
-
-    pub(super) fn about(self, cid: Option<&'t str>) -> Self {
-        Self { cid, ..self }
-    }
 }
 
 /// A fault, and the `cid` that it is about.
@@ -78,12 +38,10 @@ struct Envelope<'t> {
 
 /// Parses one message.
 pub(super) fn parse(text: &str) -> Result<Command<'_>, About<'_>> {
-    let envelope = open(text).map_err(|fault| (fault, None))?;
+    let envelope: Envelope<'_> = fault::object(text).map_err(|fault| (fault, None))?;
     let cid = cid(&envelope).map_err(|fault| (fault, None))?;
     let command = (|| {
-        let kind = envelope
-            .kind
-            .ok_or_else(|| Fault::bad_field("type", "The message has no type."))?;
+        let kind = envelope.kind.ok_or_else(Fault::no_type)?;
         Ok(match &*string("type", kind)?.decode() {
             "message" => Command::Say {
                 content: content(&envelope)?,
@@ -91,21 +49,10 @@ pub(super) fn parse(text: &str) -> Result<Command<'_>, About<'_>> {
             },
             "typing" => Command::Typing,
             "read" => Command::Read(id(&envelope)?),
-            _ => {
-                let message = "There is no such type of message.";
-                return Err(Fault::new("unknown_type", message));
-            }
+            _ => return Err(Fault::unknown_type()),
         })
     })();
     command.map_err(|fault| (fault, cid))
-}
-
-fn open(text: &str) -> Result<Envelope<'_>, Fault<'static>> {
-    let bad_json = || Fault::new("bad_json", "The message is not a JSON object.");
-    if !text.trim_start().starts_with('{') {
-        return Err(bad_json());
-    }
-    serde_json::from_str(text).map_err(|_| bad_json())
 }
 
 fn content<'t>(envelope: &Envelope<'t>) -> Result<Cow<'t, str>, Fault<'static>> {
@@ -117,9 +64,7 @@ fn content<'t>(envelope: &Envelope<'t>) -> Result<Cow<'t, str>, Fault<'static>> 
         return Err(Fault::bad_field("content", "The content is empty."));
     }
     if text.exceeds(limits::TEXT_CHARS_MAX) {
-        let max = limits::TEXT_CHARS_MAX;
-        let message = format!("A message may have at most {max} characters.");
-        return Err(Fault::new("too_long", message));
+        return Err(Fault::too_long());
     }
     storable("content", text.decode())
 }
@@ -153,13 +98,6 @@ fn storable<'t>(field: &'static str, text: Cow<'t, str>) -> Result<Cow<'t, str>,
         return Err(Fault::bad_field(field, message));
     }
     Ok(text)
-}
-
-fn string<'t>(field: &'static str, raw: &'t RawValue) -> Result<RawText<'t>, Fault<'static>> {
-    RawText::of(raw.get()).map_err(|wrong| {
-        let what = wrong.complaint();
-        Fault::bad_field(field, format!("The field {field} {what}."))
-    })
 }
 
 #[cfg(test)]

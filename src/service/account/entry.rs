@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::command::{self, Command, Fault};
+use super::command::{self, Command};
 use super::pending::Errand;
 use super::sockets::Place;
 use super::voice::{self, Event};
@@ -14,7 +14,9 @@ use crate::kernel::id::ConnId;
 use crate::kernel::stats::{CloseCause, Refused};
 use crate::kernel::time::Now;
 use crate::limits;
+use crate::wire::fault::Fault;
 use crate::wire::head::Head;
+use crate::wire::json::quoted;
 use crate::wire::query;
 use crate::wire::response::{Response, Status};
 use crate::wire::token;
@@ -32,20 +34,17 @@ pub enum Admission {
 
 /// Who somebody has proved to be, and until when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Proof {
-    pub(super) user: Uuid,
-    pub(super) until_ms: u64,
+pub struct Proof {
+    /// Whose account it is.
+    pub user: Uuid,
+    /// When the token expires.
+    pub until_ms: u64,
 }
 
 impl Accounts {
     /// Whose account a request comes with, if it comes with one: by the Authorization field (RFC 6750 section 2.1), or by
     /// `token` in the query. The error is the answer to a token that is not good.
-    pub fn identify(&self, head: &Head<'_>, now: Now) -> Result<Option<Uuid>, Response> {
-        let proof = self.proof(head, now)?;
-        Ok(proof.map(|proof| proof.user))
-    }
-
-    pub(super) fn proof(&self, head: &Head<'_>, now: Now) -> Result<Option<Proof>, Response> {
+    pub fn identify(&self, head: &Head<'_>, now: Now) -> Result<Option<Proof>, Response> {
         // Other schemes are somebody else's, such as a proxy's.
         let mut bearers = head.fields("authorization").filter_map(|field| {
             let (scheme, token) = field.split_once(' ').unwrap_or((field, ""));
@@ -63,9 +62,8 @@ impl Accounts {
                 }
             }
         };
-        let key = self.key.as_ref();
-        let claims = key.and_then(|key| token::verify(key, token, now.unix_ms).ok());
-        let claims = claims.ok_or_else(|| unauthorized("invalid or expired token"))?;
+        let claims = token::verify(&self.key, token, now.unix_ms)
+            .map_err(|_| unauthorized("invalid or expired token"))?;
         Ok(Some(Proof {
             user: claims.sub,
             until_ms: claims.exp.saturating_mul(1_000),
@@ -74,7 +72,7 @@ impl Accounts {
 
     /// Who a request comes from, which must come from somebody.
     pub(super) fn require(&self, head: &Head<'_>, now: Now) -> Result<Proof, Response> {
-        let proof = self.proof(head, now)?;
+        let proof = self.identify(head, now)?;
         proof.ok_or_else(|| unauthorized("missing authorization"))
     }
 
@@ -89,6 +87,9 @@ impl Accounts {
             Ok(proof) => proof,
             Err(response) => return Admission::Refuse(response, Refused::Token),
         };
+        if let Err(response) = self.spend_request(proof.user, turn) {
+            return Admission::Refuse(response, Refused::CommandRate);
+        }
         let Some(room) = room else {
             return self.admit_to_notices(request.conn, proof);
         };
@@ -107,13 +108,13 @@ impl Accounts {
         };
         match self.ask(Some(request.conn), Ask::Store(query), errand, turn) {
             Ok(_) => Admission::Later,
-            Err(refusal) => Admission::Refuse(failure::response(refusal), Refused::Full),
+            Err(unasked) => Admission::Refuse(failure::response(unasked.refusal), Refused::Store),
         }
     }
 
     fn admit_to_notices(&mut self, conn: ConnId, proof: Proof) -> Admission {
         if self.people.notices(proof.user).len() >= limits::SOCKETS_PER_PERSON_MAX {
-            return Admission::Refuse(too_many_sockets(), Refused::AddressConnections);
+            return Admission::Refuse(too_many_sockets(), Refused::PersonConnections);
         }
         let arrival = Arrival {
             user: proof.user,
@@ -148,14 +149,17 @@ impl Accounts {
         });
         let (room, side) = match room {
             Ok(found) => found,
-            Err(refusal) => return self.respond(asker, failure::response(refusal)),
+            Err(refusal) => return self.respond(asker, failure::response(refusal), turn),
         };
         let Some(conn) = asker else {
             return;
         };
         let sockets = self.people.get(user).map_or(0, |person| person.in_rooms);
         if sockets >= limits::SOCKETS_PER_PERSON_MAX {
-            return self.respond(asker, too_many_sockets());
+            turn.stats.refused(Refused::PersonConnections);
+            return self
+                .late
+                .push_back((conn, Late::Respond(too_many_sockets())));
         }
         let arrival = Arrival {
             user,
@@ -230,7 +234,7 @@ impl Accounts {
         };
         let (fault, cid) = match command::parse(text) {
             Ok(Command::Say { content, cid }) => {
-                match self.say(conn, room, side, &content, cid.as_deref(), turn) {
+                match self.say(conn, room, side, content, cid.clone(), turn) {
                     Ok(()) => return,
                     Err(fault) => (fault, cid),
                 }
@@ -242,6 +246,7 @@ impl Accounts {
             },
             Err(about) => about,
         };
+        let cid = cid.map(|cid| quoted(&cid));
         self.complain(conn, &fault.about(cid.as_deref()), turn);
     }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::doors::Door;
 use super::pending::Errand;
-use super::voice::{self, Event};
+use super::voice::Event;
 use super::{Accounts, failure, strange};
 use crate::conn::Turn;
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal};
@@ -19,6 +19,8 @@ use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 use crate::limits;
+use crate::wire::fault;
+use crate::wire::json::quoted;
 
 /// See the module's description.
 #[derive(Debug)]
@@ -193,8 +195,9 @@ impl Accounts {
             };
             wait.asker = None;
             if matches!(wait.errand, Errand::Say(_)) {
-                let fault = failure::fault(Refusal::Ended).about(wait.errand.cid());
-                voice::error(turn.out.lane(conn), &fault);
+                let cid = wait.errand.cid().map(quoted);
+                let fault = failure::fault(Refusal::Ended).about(cid.as_deref());
+                fault::say(turn.out.lane(conn), &fault);
             }
         }
     }

@@ -2,7 +2,7 @@
 //! (`/auth/*`, `/pool/*`, `/rooms/*`, `/messages/*`, `GET /ws/{room_id}`, `GET /ws/notifications`).
 //!
 //! Owns: the questions that are not answered yet (`pending`), the sockets and whose they are (`sockets`, `people`),
-//! the rooms that have one (`doors`), and who waits for a match (`pool`). What lasts is the store's: it is asked, and what follows
+//! the rooms that have one (`doors`), who waits for a match (`pool`), and who is logging in (`tries`). What lasts is the store's: it is asked, and what follows
 //! from its answer happens in a later turn.
 //!
 //! Invariants: nothing is acknowledged before the store has kept it; the partner hears of it once, in the order in which it was
@@ -22,9 +22,11 @@ mod notices;
 mod pending;
 mod people;
 mod pool;
+mod register;
 mod rest;
 mod room;
 mod sockets;
+mod tries;
 mod voice;
 
 use std::collections::{HashMap, VecDeque};
@@ -40,34 +42,33 @@ use crate::kernel::bucket::Rate;
 use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::order::Order;
-use crate::kernel::secret::Secret;
-use crate::kernel::stats::Refused;
 use crate::kernel::time::Now;
-use crate::limits;
+use crate::wire::fault::{self, Fault};
+use crate::wire::json::quoted;
 use crate::wire::response::Response;
 use crate::wire::token::Key;
+use crate::{defaults, limits};
 
 use doors::Doors;
 pub use entry::Admission;
 use expiry::Expiry;
-use login::Throttles;
-use matching::Keeping;
 use notices::Notices;
-use pending::{Errand, Pending, Wait};
+use pending::{Errand, Pending, Unasked, Wait};
 use people::People;
 use pool::Pool;
 pub use rest::Resource;
 use sockets::{Place, Sockets};
+use tries::Tries;
 
 /// What an operator may set about accounts.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Messages of one person in private rooms.
     pub message_rate: Rate,
-    /// What tokens are signed with; one that lasts as long as the process if there is none.
-    pub key: Option<Key>,
     /// Accounts that one address makes.
     pub register_rate: Rate,
+    /// Requests of one person, handshakes included.
+    pub request_rate: Rate,
     /// How long a private room lasts, in milliseconds.
     pub room_ms: u64,
     /// Sockets that are told in one turn how many people are here.
@@ -77,10 +78,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
-            key: None,
-            register_rate: Rate::new(1.0, 100),
-            room_ms: limits::PRIVATE_ROOM_MS,
+            message_rate: defaults::MESSAGE.rate(),
+            register_rate: defaults::REGISTER.rate(),
+            request_rate: defaults::REQUEST.rate(),
+            room_ms: defaults::PRIVATE_ROOM_MS,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
         }
     }
@@ -90,7 +91,8 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Accounts {
     settings: Settings,
-    key: Option<Key>,
+    /// What tokens are signed with.
+    key: Key,
     pending: Pending,
     sockets: Sockets,
     people: People,
@@ -100,7 +102,7 @@ pub struct Accounts {
     matching: HashMap<Uuid, Ticket, FixedState>,
     notices: Notices,
     expiry: Expiry,
-    throttles: Throttles,
+    tries: Tries,
     registrations: Budgets,
     /// Connections whose WebSocket is about to be opened, and what for.
     arrivals: HashMap<ConnId, Arrival, FixedState>,
@@ -123,18 +125,12 @@ struct Arrival {
 }
 
 impl Accounts {
-    /// A service without people. Everything random, such as ids, follows from `seed`.
-    pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
+    /// A service without people, whose tokens are signed with `key`. Everything random, such as ids, follows from `seed`.
+    pub fn new(settings: Settings, key: Key, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
-        let mut secret = String::new();
-        for _ in 0..4 {
-            secret.push_str(&format!("{:016x}", random.next_u64()));
-        }
-        // A secret of this length is always long enough.
-        let own = || Key::new(&Secret::new(secret)).ok();
         Self {
-            key: settings.key.clone().or_else(own),
             settings,
+            key,
             pending: Pending::new(random.next_u64()),
             sockets: Sockets::default(),
             people: People::new(random.next_u64()),
@@ -143,7 +139,7 @@ impl Accounts {
             matching: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             notices: Notices::default(),
             expiry: Expiry::new(random.next_u64()),
-            throttles: Throttles::new(random.next_u64()),
+            tries: Tries::new(random.next_u64()),
             registrations: Budgets::new(limits::ADDRESSES_MAX, random.next_u64()),
             arrivals: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             late: VecDeque::new(),
@@ -188,7 +184,7 @@ impl Accounts {
     /// [`Accounts::next_kept`].
     pub fn keep(&mut self, people: [Uuid; 2], turn: &mut Turn<'_>) -> Ticket {
         let pact = self.pending.fresh();
-        self.go_on_keeping(Keeping::new(pact, people), turn);
+        self.open_for_pact(pact, people, turn);
         pact
     }
 
@@ -219,16 +215,15 @@ impl Accounts {
             Errand::Ping => {}
             Errand::Expire { asked_ms } => self.expired(asked_ms, outcome, turn),
             Errand::Hash(account) => self.hashed(asker, *account, outcome, turn),
-            Errand::Register(account) => self.registered(asker, &account, outcome, turn),
-            Errand::Credentials(attempt) => self.found(asker, *attempt, outcome, turn),
-            Errand::Verify(attempt) => self.verified(asker, *attempt, outcome, turn),
+            Errand::Register(user) => self.registered(asker, &user, outcome, turn),
+            Errand::Credentials(claim) => self.found(asker, *claim, outcome, turn),
+            Errand::Verify(attempt) => self.verified(asker, &attempt, outcome, turn),
             Errand::Join { user, same_country } => {
                 self.joined(asker, user, same_country, outcome, turn);
             }
             Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
-            Errand::Keep(keeping) => self.pact_kept(keeping, outcome, turn),
+            Errand::Keep(pact) => self.pact_kept(pact, outcome, turn),
             Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
-            Errand::Rename { user } => self.renamed(asker, user, outcome, turn),
             Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
             Errand::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
             Errand::Enter { user, until_ms } => self.entering(asker, user, until_ms, outcome, turn),
@@ -286,7 +281,7 @@ impl Accounts {
         ask: Ask,
         errand: Errand,
         turn: &mut Turn<'_>,
-    ) -> Result<Ticket, Refusal> {
+    ) -> Result<Ticket, Unasked> {
         let is_store = matches!(ask, Ask::Store(_));
         let ticket = self.pending.note(asker, is_store, errand, turn.now)?;
         turn.out.asks.push((ticket, ask));
@@ -294,8 +289,9 @@ impl Accounts {
     }
 
     /// Answers a request that had to wait, unless it has been told already that it waits in vain.
-    fn respond(&mut self, asker: Option<ConnId>, response: Response) {
+    fn respond(&mut self, asker: Option<ConnId>, response: Response, turn: &mut Turn<'_>) {
         if let Some(conn) = asker {
+            count_refusal(&response, turn);
             self.late.push_back((conn, Late::Respond(response)));
         }
     }
@@ -311,19 +307,22 @@ impl Accounts {
         match &mut wait.errand {
             Errand::Ping => self.pending.forget(ticket),
             Errand::Expire { .. } => self.expiry.failed(turn.now),
-            Errand::Keep(keeping) => {
-                keeping.is_given_up = true;
-                self.kept.push_back((keeping.pact, None));
-            }
+            Errand::Keep(pact) => self.kept.push_back((*pact, None)),
             errand if errand.is_said_on_a_socket() => {
-                let cid = errand.cid().map(str::to_owned);
+                let cid = errand.cid().map(quoted);
                 if let Some(conn) = asker {
                     let fault = failure::fault(Refusal::Unavailable).about(cid.as_deref());
                     self.complain(conn, &fault, turn);
                     self.settle_up(conn, ticket, turn);
                 }
             }
-            _ => self.respond(asker, failure::response(Refusal::Unavailable)),
+            errand => {
+                if matches!(errand, Errand::Verify(attempt) if attempt.is_waiting()) {
+                    self.tries.leave(ticket);
+                    self.pending.forget(ticket);
+                }
+                self.respond(asker, failure::response(Refusal::Unavailable), turn);
+            }
         }
     }
 
@@ -343,14 +342,10 @@ impl Accounts {
     }
 
     /// Tells somebody on a socket why something was not done.
-    fn complain(&mut self, conn: ConnId, fault: &command::Fault<'_>, turn: &mut Turn<'_>) {
-        turn.stats.refused(if fault.retry_ms.is_some() {
-            Refused::CommandRate
-        } else {
-            Refused::BadCommand
-        });
+    fn complain(&mut self, conn: ConnId, fault: &Fault<'_>, turn: &mut Turn<'_>) {
+        turn.stats.refused(fault.cause);
         if self.sockets.get(conn).is_some() {
-            voice::error(turn.out.lane(conn), fault);
+            fault::say(turn.out.lane(conn), fault);
         }
     }
 }
@@ -363,6 +358,12 @@ fn count_answer(wait: &Wait, outcome: &Outcome, turn: &mut Turn<'_>) {
     } else {
         stats.hash_ask_us.record(waited_us);
         stats.passwords_hashed += u64::from(outcome.is_ok());
+    }
+}
+
+fn count_refusal(response: &Response, turn: &mut Turn<'_>) {
+    if let Some(cause) = failure::cause(response) {
+        turn.stats.refused(cause);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Notifications (`GET /ws/notifications`): who is there to hear them, and the count of people, which goes round.
 //!
-//! Invariant: `listeners` has every socket for notifications once, and each knows its seat there.
+//! Invariants: `listeners` has every socket for notifications once, and each knows its seat there; between rounds everybody knows
+//! the number of the last one, or there are strays and a next round.
 
 use uuid::Uuid;
 
@@ -16,6 +17,8 @@ pub(super) struct Notices {
     listeners: Vec<ConnId>,
     /// What was said in the last round, or is in this one.
     told: usize,
+    /// Whether somebody who came since then was told another number.
+    has_strays: bool,
     /// How many listeners are still to be told; they are the first ones.
     cursor: usize,
     /// When the next round may begin, in monotonic microseconds.
@@ -28,7 +31,12 @@ impl Notices {
         if self.cursor > 0 {
             return Some(0);
         }
-        (self.told != people && !self.listeners.is_empty()).then_some(self.round_us)
+        (self.is_stale(people) && !self.listeners.is_empty()).then_some(self.round_us)
+    }
+
+    /// Whether somebody may know another number than this one.
+    const fn is_stale(&self, people: usize) -> bool {
+        self.told != people || self.has_strays
     }
 
     pub(super) fn listeners(&self) -> &[ConnId] {
@@ -47,6 +55,7 @@ impl Accounts {
             socket.told = count;
         }
         self.notices.listeners.push(conn);
+        self.notices.has_strays |= count != self.notices.told;
         voice::say(turn.out.lane(conn), &Event::OnlineCount { count });
     }
 
@@ -73,10 +82,11 @@ impl Accounts {
         let count = self.people.reachable();
         let notices = &mut self.notices;
         if notices.cursor == 0 {
-            if notices.told == count || notices.round_us > turn.now.micros {
+            if !notices.is_stale(count) || notices.round_us > turn.now.micros {
                 return;
             }
             notices.told = count;
+            notices.has_strays = false;
             notices.cursor = notices.listeners.len();
             notices.round_us = turn.now.after_ms(limits::COUNT_MS);
         }

@@ -9,13 +9,15 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::fast::FixedState;
 use uuid::Uuid;
 
-use super::login::{Attempt, NewAccount};
-use super::matching::{Joiner, Keeping};
+use super::login::{Attempt, Claim};
+use super::matching::Joiner;
 use super::pool::Waiter;
+use super::register::NewAccount;
 use super::rest::Reacting;
 use super::room::Saying;
 use crate::kernel::ask::{Outcome, Refusal, Ticket};
 use crate::kernel::id::ConnId;
+use crate::kernel::record::User;
 use crate::kernel::time::Now;
 use crate::limits;
 
@@ -29,21 +31,19 @@ pub(super) enum Errand {
     /// `POST /auth/register`: the password is being hashed.
     Hash(Box<NewAccount>),
     /// `POST /auth/register`: the account is being kept.
-    Register(Box<NewAccount>),
+    Register(Box<User>),
     /// `POST /auth/login`: whose name is it?
-    Credentials(Box<Attempt>),
-    /// `POST /auth/login`: is it the password?
+    Credentials(Box<Claim>),
+    /// `POST /auth/login`: is it the password? While others have to be judged first, that is not asked.
     Verify(Box<Attempt>),
     /// `POST /pool/join`: from where is this person?
     Join { user: Uuid, same_country: bool },
     /// `POST /pool/join`: a room for two is being opened.
     Match { waiter: Waiter, joiner: Joiner },
-    /// Two strangers want to stay in touch.
-    Keep(Keeping),
-    /// A request that only reads.
+    /// Two strangers want to stay in touch: a room is being opened, and the rest of the program knows it by this.
+    Keep(Ticket),
+    /// A request that is answered with what the store has, or has by then.
     Fetch { user: Uuid },
-    /// `PATCH /rooms/{id}/name`.
-    Rename { user: Uuid },
     /// `DELETE /rooms/{id}`.
     Close { room: Uuid },
     /// `POST` or `DELETE /messages/{id}/reactions`.
@@ -80,6 +80,13 @@ pub(super) struct Wait {
     pub(super) is_store: bool,
     /// When it was asked, in monotonic microseconds.
     pub(super) since_us: u64,
+}
+
+/// A question that would have to wait in vain, and what it was for.
+#[derive(Debug)]
+pub(super) struct Unasked {
+    pub(super) refusal: Refusal,
+    pub(super) errand: Errand,
 }
 
 /// See the module's description.
@@ -129,12 +136,13 @@ impl Pending {
         is_store: bool,
         errand: Errand,
         now: Now,
-    ) -> Result<Ticket, Refusal> {
+    ) -> Result<Ticket, Unasked> {
+        let unasked = |refusal, errand| Err(Unasked { refusal, errand });
         if is_store && !self.is_up {
-            return Err(Refusal::Unavailable);
+            return unasked(Refusal::Unavailable, errand);
         }
         if self.waits.len() >= limits::STORE_ASKS_MAX {
-            return Err(Refusal::Busy);
+            return unasked(Refusal::Busy, errand);
         }
         Ok(self.add(asker, is_store, errand, now))
     }
@@ -175,7 +183,8 @@ impl Pending {
         if wait.as_ref().is_none_or(|wait| wait.is_store) {
             match outcome {
                 Err(Refusal::Unavailable) => self.fall(now),
-                Err(Refusal::Busy) => {}
+                // That says nothing about others.
+                Err(Refusal::Failed | Refusal::Busy) => {}
                 _ => self.is_up = true,
             }
         }
@@ -204,9 +213,7 @@ impl Pending {
 
     /// The store does not answer, or says that it cannot.
     fn fall(&mut self, now: Now) {
-        if self.is_up {
-            self.is_up = false;
-        }
+        self.is_up = false;
         self.ping_us = now.after_ms(limits::STORE_RETRY_MS);
     }
 
@@ -218,10 +225,10 @@ impl Pending {
         self.waits.get(&ticket)
     }
 
-    /// Forgets a ping that was not answered in time.
+    /// Forgets a question to which there will be no answer, or none that matters.
     pub(super) fn forget(&mut self, ticket: Ticket) {
         self.waits.remove(&ticket);
-        self.ping = None;
+        self.ping = self.ping.filter(|ping| *ping != ticket);
     }
 
     /// Whether it is time to ask whether the store is back.
@@ -255,12 +262,31 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::ask::Answer;
 
     fn at(ms: u64) -> Now {
         Now {
             micros: ms * 1_000,
             unix_ms: ms,
         }
+    }
+
+    #[test]
+    fn a_question_that_fails_says_nothing_about_the_store() {
+        let mut pending = Pending::new(1);
+        let mut answer = |outcome| {
+            let errand = Errand::Expire { asked_ms: 0 };
+            let ticket = match pending.note(None, true, errand, at(0)) {
+                Ok(ticket) => ticket,
+                Err(_) => pending.ping(at(0)),
+            };
+            pending.answered(ticket, &outcome, at(0));
+            pending.is_up()
+        };
+        assert!(answer(Err(Refusal::Failed)));
+        assert!(!answer(Err(Refusal::Unavailable)));
+        assert!(!answer(Err(Refusal::Failed)));
+        assert!(answer(Ok(Answer::Done)));
     }
 
     #[test]

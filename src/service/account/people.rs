@@ -21,6 +21,8 @@ pub(super) struct Person {
     pub(super) in_rooms: usize,
     /// What they may say.
     pub(super) messages: Bucket,
+    /// What they may ask for.
+    pub(super) requests: Bucket,
     /// When they may be forgotten, if there is no socket by then.
     due_us: u64,
     /// Whether they are in the queue of those who may be forgotten.
@@ -74,10 +76,10 @@ impl People {
         self.known.get(&user).map_or(&[], |person| &person.notices)
     }
 
-    /// What `user` may say.
-    pub(super) fn budget(&mut self, user: Uuid, now: Now) -> &mut Bucket {
+    /// `user` and what they may do.
+    pub(super) fn spender(&mut self, user: Uuid, now: Now) -> &mut Person {
         self.leave_later(user, now);
-        &mut self.known.entry(user).or_default().messages
+        self.known.entry(user).or_default()
     }
 
     pub(super) fn attach_notices(&mut self, user: Uuid, conn: ConnId) {

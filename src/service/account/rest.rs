@@ -7,16 +7,15 @@ use super::entry::Proof;
 use super::expiry;
 use super::pending::Errand;
 use super::voice::{self, Event};
-use super::{Accounts, failure, json, strange};
+use super::{Accounts, count_refusal, failure, json, strange};
 use crate::conn::{Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal};
 use crate::kernel::id::ConnId;
 use crate::kernel::record::Side;
-use crate::kernel::stats::Refused;
 use crate::limits;
 use crate::wire::head::{Head, Method};
 use crate::wire::response::{Response, Status};
-use crate::wire::{body, query};
+use crate::wire::{body, query, visible};
 
 /// What can be had by plain requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,15 +61,13 @@ impl Accounts {
         let done = match resource {
             Resource::Register => self.register(request, turn),
             Resource::Login => self.log_in(request, turn),
-            _ => match self.require(request.head, turn.now) {
-                Ok(proof) => self.serve_somebody(resource, proof, segment, request, turn),
-                Err(response) => {
-                    turn.stats.refused(Refused::Token);
-                    Err(response)
-                }
-            },
+            _ => self
+                .require(request.head, turn.now)
+                .and_then(|proof| self.serve_somebody(resource, proof, segment, request, turn)),
         };
-        done.unwrap_or_else(Some)
+        let response = done.unwrap_or_else(Some)?;
+        count_refusal(&response, turn);
+        Some(response)
     }
 
     fn serve_somebody(
@@ -82,6 +79,7 @@ impl Accounts {
         turn: &mut Turn<'_>,
     ) -> Result<Option<Response>, Response> {
         let user = proof.user;
+        self.spend_request(user, turn)?;
         let now_ms = turn.now.unix_ms;
         let id = || Uuid::try_parse(segment).map_err(|_| failure::response(Refusal::Missing));
         let (query, errand) = match (resource, request.head.method) {
@@ -120,7 +118,7 @@ impl Accounts {
                     name,
                     now_ms,
                 };
-                (query, Errand::Rename { user })
+                (query, Errand::Fetch { user })
             }
             (Resource::Reactions, method) => {
                 let message = Uuid::try_parse(segment).map_err(|_| no_message())?;
@@ -147,7 +145,7 @@ impl Accounts {
             }
         };
         self.ask(Some(request.conn), Ask::Store(query), errand, turn)
-            .map_err(failure::response)?;
+            .map_err(|unasked| failure::response(unasked.refusal))?;
         Ok(None)
     }
 
@@ -159,15 +157,22 @@ impl Accounts {
         Ok(room)
     }
 
+    /// Takes a request from what somebody may ask for.
+    pub(super) fn spend_request(&mut self, user: Uuid, turn: &Turn<'_>) -> Result<(), Response> {
+        let rate = self.settings.request_rate;
+        let budget = &mut self.people.spender(user, turn.now).requests;
+        budget
+            .take(rate, turn.now.micros)
+            .map_err(too_many_requests)
+    }
+
     /// Takes from what `user` may say.
-    fn spend(&mut self, user: Uuid, turn: &mut Turn<'_>) -> Result<(), Response> {
+    fn spend(&mut self, user: Uuid, turn: &Turn<'_>) -> Result<(), Response> {
         let rate = self.settings.message_rate;
-        let budget = self.people.budget(user, turn.now);
-        budget.take(rate, turn.now.micros).map_err(|retry_us| {
-            turn.stats.refused(Refused::CommandRate);
-            Response::error(Status::TOO_MANY_REQUESTS, "too many requests")
-                .with_retry_after_ms(retry_us.div_ceil(1_000))
-        })
+        let budget = &mut self.people.spender(user, turn.now).messages;
+        budget
+            .take(rate, turn.now.micros)
+            .map_err(too_many_requests)
     }
 
     /// The store has what a request asked for, or not.
@@ -195,18 +200,7 @@ impl Accounts {
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
-    }
-
-    /// The store has given a room another name, or not.
-    pub(super) fn renamed(
-        &mut self,
-        asker: Option<ConnId>,
-        user: Uuid,
-        outcome: Outcome,
-        turn: &mut Turn<'_>,
-    ) {
-        self.fetched(asker, user, outcome, turn);
+        self.respond(asker, response, turn);
     }
 
     /// The store has closed a room, or not.
@@ -228,7 +222,7 @@ impl Accounts {
             Ok(other) => failure::response(strange(other)),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
+        self.respond(asker, response, turn);
     }
 
     /// The store has kept an emoji, or taken it away, or not.
@@ -240,9 +234,7 @@ impl Accounts {
         turn: &mut Turn<'_>,
     ) {
         let response = match outcome {
-            Ok(Answer::Reacted {
-                room, has_changed, ..
-            }) => {
+            Ok(Answer::Reacted { room, has_changed }) => {
                 if has_changed {
                     self.tell_reaction(room, &reacting, turn);
                 }
@@ -258,7 +250,7 @@ impl Accounts {
             Err(Refusal::Missing) => no_message(),
             Err(refusal) => failure::response(refusal),
         };
-        self.respond(asker, response);
+        self.respond(asker, response, turn);
     }
 
     fn tell_reaction(&self, room: Uuid, reacting: &Reacting, turn: &mut Turn<'_>) {
@@ -281,6 +273,11 @@ impl Accounts {
             }
         }
     }
+}
+
+fn too_many_requests(retry_us: u64) -> Response {
+    Response::error(Status::TOO_MANY_REQUESTS, "too many requests")
+        .with_retry_after_ms(retry_us.div_ceil(1_000))
 }
 
 fn no_message() -> Response {
@@ -308,11 +305,10 @@ fn name(request: &Request<'_>) -> Result<String, Response> {
     let wanted: Option<Wanted> = body::object(body::json(request.head, request.body)?);
     let name = wanted.map(|wanted| wanted.name.trim().to_owned());
     name.filter(|name| {
-        let chars = name.chars().count();
-        (1..=limits::LABEL_CHARS_MAX).contains(&chars) && !name.chars().any(char::is_control)
+        name.chars().count() <= limits::LABEL_CHARS_MAX && visible::is_presentable(name)
     })
     .ok_or_else(|| {
-        let message = "name must have 1 to 64 characters, none of them control characters";
+        let message = "name must have 1 to 64 characters that are seen";
         Response::error(Status::BAD_REQUEST, message)
     })
 }
@@ -326,12 +322,9 @@ fn emoji(request: &Request<'_>) -> Result<String, Response> {
     let wanted: Option<Wanted> = body::object(body::json(request.head, request.body)?);
     let emoji = wanted.map(|wanted| wanted.emoji);
     emoji
-        .filter(|emoji| {
-            (1..=limits::EMOJI_BYTES_MAX).contains(&emoji.len())
-                && !emoji.chars().any(char::is_control)
-        })
+        .filter(|emoji| emoji.len() <= limits::EMOJI_BYTES_MAX && visible::is_presentable(emoji))
         .ok_or_else(|| {
-            let message = "emoji must have 1 to 32 bytes, none of them control characters";
+            let message = "emoji must have 1 to 32 bytes of characters that are seen";
             Response::error(Status::BAD_REQUEST, message)
         })
 }

@@ -1,8 +1,9 @@
 //! What people say in private rooms.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
-use super::command::Fault;
 use super::pending::Errand;
 use super::voice::{self, Event};
 use super::{Accounts, failure, strange};
@@ -12,6 +13,8 @@ use crate::kernel::id::ConnId;
 use crate::kernel::record::Side;
 use crate::kernel::time;
 use crate::limits;
+use crate::wire::fault::Fault;
+use crate::wire::json::quoted;
 
 /// A message that is being kept.
 #[derive(Debug)]
@@ -32,36 +35,38 @@ impl Accounts {
         conn: ConnId,
         room: Uuid,
         side: Side,
-        content: &str,
-        cid: Option<&str>,
+        content: Cow<'_, str>,
+        cid: Option<Cow<'_, str>>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'static>> {
         let users = self.users_of(room, turn)?;
         let user = users[side.index()];
         self.people
-            .budget(user, turn.now)
+            .spender(user, turn.now)
+            .messages
             .take(self.settings.message_rate, turn.now.micros)
             .map_err(Fault::too_fast)?;
         let id = self.order.next(turn.now.unix_ms, &mut self.random);
-        let query = Query::Say {
-            id,
-            room,
-            user,
-            content: content.to_owned(),
-            cid: cid.map(str::to_owned),
-            now_ms: turn.now.unix_ms,
-        };
-        let errand = Errand::Say(Box::new(Saying {
+        let saying = Saying {
             id,
             room,
             side,
             users,
-            content: content.to_owned(),
-            cid: cid.map(str::to_owned),
-        }));
+            content: content.into_owned(),
+            cid: cid.map(Cow::into_owned),
+        };
+        let query = Query::Say {
+            id,
+            room,
+            user,
+            content: saying.content.clone(),
+            cid: saying.cid.clone(),
+            now_ms: turn.now.unix_ms,
+        };
+        let errand = Errand::Say(Box::new(saying));
         let ticket = self
             .ask(Some(conn), Ask::Store(query), errand, turn)
-            .map_err(failure::fault)?;
+            .map_err(|unasked| failure::fault(unasked.refusal))?;
         self.owe(conn, ticket, turn);
         Ok(())
     }
@@ -100,7 +105,8 @@ impl Accounts {
         time::write_rfc3339(&mut sent_at, sent_ms);
         // Nobody may have heard of a message of which nobody knew whether it was kept.
         let is_news = is_new || self.forget_unsure(saying.room, id);
-        if is_news {
+        // Whoever was told that the room has ended hears of nothing that was said there, though it was said in time.
+        if is_news && !self.expiry.has_ended(saying.room) {
             turn.stats.private_messages += 1;
             self.spread(asker, &saying, id, &sent_at, turn);
         }
@@ -180,7 +186,8 @@ impl Accounts {
                 Refusal::Missing => Refusal::Ended,
                 refusal => refusal,
             };
-            let fault = failure::fault(fault).about(saying.cid.as_deref());
+            let cid = saying.cid.as_deref().map(quoted);
+            let fault = failure::fault(fault).about(cid.as_deref());
             self.complain(conn, &fault, turn);
         }
         if has_ended {
@@ -245,7 +252,7 @@ impl Accounts {
         let errand = Errand::Read { room, user, upto };
         let ticket = self
             .ask(Some(conn), Ask::Store(query), errand, turn)
-            .map_err(failure::fault)?;
+            .map_err(|unasked| failure::fault(unasked.refusal))?;
         self.owe(conn, ticket, turn);
         Ok(())
     }
@@ -298,7 +305,7 @@ impl Accounts {
                 }
             }
         }
-        if has_changed {
+        if has_changed && !self.expiry.has_ended(room) {
             self.notify(user, &event, turn);
         }
     }

@@ -3,7 +3,6 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::command::Fault;
 use crate::wire::frame::{self, Kind};
 
 /// Everything that is said.
@@ -62,17 +61,6 @@ pub(super) enum Event<'a> {
         #[serde(rename = "retryMs")]
         retry_ms: u64,
     },
-    /// That was not done, and why.
-    Error {
-        code: &'a str,
-        message: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        field: Option<&'a str>,
-        #[serde(rename = "retryMs", skip_serializing_if = "Option::is_none")]
-        retry_ms: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cid: Option<&'a str>,
-    },
 }
 
 /// Says it.
@@ -87,18 +75,4 @@ pub(super) fn framed(event: &Event<'_>) -> Vec<u8> {
     let mut frame = Vec::new();
     say(&mut frame, event);
     frame
-}
-
-/// Says why something was not done.
-pub(super) fn error(lane: &mut Vec<u8>, fault: &Fault<'_>) {
-    say(
-        lane,
-        &Event::Error {
-            code: fault.code,
-            message: &fault.message,
-            field: fault.field,
-            retry_ms: fault.retry_ms,
-            cid: fault.cid,
-        },
-    );
 }

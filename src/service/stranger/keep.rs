@@ -5,10 +5,10 @@
 use uuid::Uuid;
 
 use super::Stranger;
-use super::command::Fault;
 use super::voice;
 use crate::conn::Turn;
 use crate::kernel::id::ConnId;
+use crate::wire::fault::Fault;
 
 /// How far somebody has come with keeping in touch with the partner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,11 +35,18 @@ pub struct Pact {
 
 impl Stranger {
     /// `keepInTouch`: would like to meet the partner again.
-    pub(super) fn keep_in_touch<'t>(&mut self, conn: ConnId) -> Result<(), Fault<'t>> {
+    pub(super) fn keep_in_touch<'t>(
+        &mut self,
+        conn: ConnId,
+        turn: &Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
         let peer = self
             .lobby
             .peer(conn)
             .ok_or_else(|| Fault::new("bad_state", "There is nobody to stay in touch with."))?;
+        for conn in [conn, peer] {
+            self.forget_expired(conn, turn);
+        }
         let Some(member) = &mut self.clients[conn.index()].member else {
             return Err(Fault::new(
                 "account_required",
@@ -50,11 +57,22 @@ impl Stranger {
             member.keeping = Keeping::Asked;
         }
         let mut conns = [conn, peer];
-        if self.clients[peer.index()].since_us < self.clients[conn.index()].since_us {
+        let [mine, theirs] = conns.map(|conn| self.clients[conn.index()].since);
+        if theirs.is_before(mine) {
             conns.reverse();
         }
         self.agree(conns);
         Ok(())
+    }
+
+    /// Makes a connection anonymous whose token has expired: nothing that comes of an account comes of it any more, and the
+    /// conversation goes on.
+    pub(super) fn forget_expired(&mut self, conn: ConnId, turn: &Turn<'_>) {
+        let member = self.clients[conn.index()].member.as_ref();
+        if member.is_some_and(|member| member.account.until_ms <= turn.now.unix_ms) {
+            self.forget_search(conn);
+            self.clients[conn.index()].member = None;
+        }
     }
 
     /// Notes that two people want to stay in touch, if both do and nobody knows yet.
@@ -62,7 +80,9 @@ impl Stranger {
         let mut accounts = [Uuid::nil(); 2];
         for (account, conn) in accounts.iter_mut().zip(conns) {
             match &self.clients[conn.index()].member {
-                Some(member) if member.keeping == Keeping::Asked => *account = member.account,
+                Some(member) if member.keeping == Keeping::Asked => {
+                    *account = member.account.id;
+                }
                 _ => return,
             }
         }
@@ -90,7 +110,7 @@ impl Stranger {
             let Some(client) = self.clients.get_mut(conn.index()) else {
                 continue;
             };
-            if client.conn != conn || client.account() != Some(account) {
+            if !client.is(conn) || client.account() != Some(account) {
                 continue;
             }
             let lane = turn.out.lane(conn);
@@ -103,10 +123,12 @@ impl Stranger {
             {
                 member.keeping = Keeping::No;
             }
-            let fault = Fault::new(
+            let fault = Fault::store(
                 "unavailable",
                 "A room for the two of you cannot be made now; please try again in a moment.",
+                None,
             );
+            turn.stats.refused(fault.cause);
             voice::error(client.format, lane, &fault);
         }
     }
@@ -118,7 +140,7 @@ mod tests {
     use crate::kernel::outbox::Outbox;
     use crate::kernel::stats::Stats;
     use crate::kernel::time::Now;
-    use crate::service::stranger::{Opening, Settings};
+    use crate::service::stranger::{Account, Opening, Settings};
 
     struct World {
         stranger: Stranger,
@@ -134,13 +156,18 @@ mod tests {
         ConnId::new(number, 1)
     }
 
-    fn account(number: u128) -> Option<Uuid> {
-        Some(Uuid::from_u128(number))
+    fn account(number: u128) -> Option<Account> {
+        account_until(number, u64::MAX)
+    }
+
+    fn account_until(number: u128, until_ms: u64) -> Option<Account> {
+        let id = Uuid::from_u128(number);
+        Some(Account { id, until_ms })
     }
 
     impl World {
         /// People with these accounts, who have not said anything.
-        fn new(accounts: &[Option<Uuid>]) -> Self {
+        fn new(accounts: &[Option<Account>]) -> Self {
             let mut world = Self {
                 stranger: Stranger::new(Settings::default(), [7; 32]),
                 out: Outbox::default(),
@@ -156,7 +183,7 @@ mod tests {
         }
 
         fn turn<R>(&mut self, act: impl FnOnce(&mut Stranger, &mut Turn<'_>) -> R) -> R {
-            self.now.micros += 1;
+            self.now.micros += 1_000;
             let mut turn = Turn {
                 now: self.now,
                 out: &mut self.out,
@@ -176,7 +203,7 @@ mod tests {
             String::from_utf8_lossy(&bytes).into_owned()
         }
 
-        fn pair(accounts: [Option<Uuid>; 2]) -> Self {
+        fn pair(accounts: [Option<Account>; 2]) -> Self {
             let mut world = Self::new(&accounts);
             world.say(0, FIND);
             world.say(1, FIND);
@@ -229,6 +256,29 @@ mod tests {
         assert!(world.heard(1).contains("account_required"));
         assert!(world.heard(0).is_empty());
         assert_eq!(world.stranger.next_pact(), None);
+    }
+
+    #[test]
+    fn whose_token_has_expired_is_without_an_account_and_talks_on() {
+        let mut world = World::pair([account(1), account_until(2, 1_000)]);
+        world.now.unix_ms = 999;
+        world.say(1, KEEP);
+        world.now.unix_ms = 1_000;
+        world.say(0, KEEP);
+        assert_eq!(
+            world.stranger.next_pact(),
+            None,
+            "asked for in time, and too late"
+        );
+        assert!(world.heard(0).is_empty() && world.heard(1).is_empty());
+        world.say(1, KEEP);
+        assert!(world.heard(1).contains("account_required"));
+        world.say(1, r#"{"type":"sendMessage","text":"still here"}"#);
+        assert!(world.heard(0).contains("still here"));
+        // Whoever searches on is nobody's other search.
+        world.say(1, r#"{"type":"nextStranger"}"#);
+        let searches = &world.stranger.searches;
+        assert!(!searches.contains_key(&Uuid::from_u128(2)));
     }
 
     #[test]

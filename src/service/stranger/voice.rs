@@ -1,16 +1,16 @@
 //! What the service says, in either format, appended to the listener's output lane.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::client::Format;
-use super::command::Fault;
+use super::command::CallState;
 use super::plain;
 use crate::kernel::lobby::Mode;
+use crate::kernel::time::STAMP_BYTES;
+use crate::wire::fault::{self, Fault};
 use crate::wire::frame::{self, Kind};
-use crate::wire::json;
+use crate::wire::id;
 
 /// How a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +39,7 @@ impl Left {
 /// Appends a text frame made of `pieces`.
 #[inline]
 pub(super) fn write(lane: &mut Vec<u8>, pieces: &[&[u8]]) {
-    let len: usize = pieces.iter().map(|piece| piece.len()).sum();
-    lane.reserve(frame::OWN_HEADER_BYTES_MAX + len);
-    frame::write_header(lane, Kind::Text, len);
-    for piece in pieces {
-        lane.extend_from_slice(piece);
-    }
+    frame::write_pieces(lane, Kind::Text, pieces);
 }
 
 fn line(lane: &mut Vec<u8>, line: &str) {
@@ -59,10 +54,15 @@ fn line(lane: &mut Vec<u8>, line: &str) {
     rename_all_fields = "camelCase"
 )]
 enum Event<'a> {
+    CallState {
+        state: CallState,
+        pair_id: Uuid,
+    },
     Stats {
-        online: usize,
-        searching: usize,
-        pairs: usize,
+        #[serde(flatten)]
+        counts: Counts,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        relay_only: bool,
     },
     IceKey {
         ice_key: &'a str,
@@ -89,51 +89,52 @@ pub(super) fn searching(format: Format, lane: &mut Vec<u8>) {
     }
 }
 
-/// You have a partner; `ice_key` is for a video conversation.
-pub(super) fn joined(
-    format: Format,
-    lane: &mut Vec<u8>,
-    pair: Uuid,
-    mode: Mode,
-    interests: &[&str],
-    initiator: bool,
-    ice_key: Option<&str>,
-) {
-    match format {
-        Format::Text => line(lane, plain::PAIRED),
-        Format::Json => {
-            let mut text = [0; 36];
-            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
-            let mut listed = Vec::new();
-            if !interests.is_empty() {
-                // Writing to a `Vec` cannot fail.
-                let _ = serde_json::to_writer(&mut listed, interests);
-            }
-            let (before_key, key, after_key): (&[u8], _, &[u8]) = match ice_key {
-                Some(key) => (br#","iceKey":""#, key, br#""}"#),
-                None => (b"", "", b"}"),
-            };
-            write(
-                lane,
-                &[
-                    br#"{"type":"strangerJoined","pairId":""#,
-                    pair,
-                    br#"","mode":""#,
-                    mode.label().as_bytes(),
-                    br#"","interests":"#,
-                    if listed.is_empty() { b"[]" } else { &listed },
-                    if initiator {
-                        br#","initiator":true"#
-                    } else {
-                        br#","initiator":false"#
-                    },
-                    before_key,
-                    key.as_bytes(),
-                    after_key,
-                ],
-            );
-        }
+/// A conversation that begins, as one of the two is told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meeting<'a> {
+    pub(super) pair: Uuid,
+    pub(super) mode: Mode,
+    pub(super) interests: &'a [&'a str],
+    pub(super) initiator: bool,
+    /// For a video conversation: the key for `GET /api/ice`, and whether calls go only through a relay.
+    pub(super) ice: Option<(&'a str, bool)>,
+}
+
+/// You have a partner.
+pub(super) fn joined(format: Format, lane: &mut Vec<u8>, meeting: Meeting<'_>) {
+    if format == Format::Text {
+        return line(lane, plain::PAIRED);
     }
+    let pair = id::text(meeting.pair);
+    let mut listed = Vec::new();
+    if !meeting.interests.is_empty() {
+        // Writing to a `Vec` cannot fail.
+        let _ = serde_json::to_writer(&mut listed, meeting.interests);
+    }
+    let (before_key, key, after_key): (&[u8], _, &[u8]) = match meeting.ice {
+        Some((key, false)) => (br#","iceKey":""#, key, br#""}"#),
+        Some((key, true)) => (br#","iceKey":""#, key, br#"","relayOnly":true}"#),
+        None => (b"", "", b"}"),
+    };
+    write(
+        lane,
+        &[
+            br#"{"type":"strangerJoined","pairId":""#,
+            &pair,
+            br#"","mode":""#,
+            meeting.mode.label().as_bytes(),
+            br#"","interests":"#,
+            if listed.is_empty() { b"[]" } else { &listed },
+            if meeting.initiator {
+                br#","initiator":true"#
+            } else {
+                br#","initiator":false"#
+            },
+            before_key,
+            key.as_bytes(),
+            after_key,
+        ],
+    );
 }
 
 /// Your partner has gone.
@@ -141,13 +142,12 @@ pub(super) fn left(format: Format, lane: &mut Vec<u8>, pair: Uuid, left: Left) {
     match format {
         Format::Text => line(lane, plain::PARTED),
         Format::Json => {
-            let mut text = [0; 36];
-            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
+            let pair = id::text(pair);
             write(
                 lane,
                 &[
                     br#"{"type":"strangerLeft","pairId":""#,
-                    pair,
+                    &pair,
                     br#"","reason":""#,
                     left.label().as_bytes(),
                     br#""}"#,
@@ -163,33 +163,19 @@ pub(super) struct Stamped<'a> {
     pub(super) sender: Uuid,
     pub(super) pair: Uuid,
     pub(super) id: Uuid,
-    pub(super) timestamp: &'a str,
+    pub(super) timestamp: &'a [u8; STAMP_BYTES],
 }
 
-/// Your partner says this; `text` is a JSON string.
+/// Your partner says this; `text` is a JSON string. What follows that is always as long: it goes out in one piece.
 #[inline]
 pub(super) fn message(lane: &mut Vec<u8>, text: &str, stamped: Stamped<'_>) {
-    let (mut sender, mut pair, mut id) = ([0; 36], [0; 36], [0; 36]);
-    write(
-        lane,
-        &[
-            br#"{"type":"message","text":"#,
-            text.as_bytes(),
-            br#","userId":""#,
-            stamped
-                .sender
-                .hyphenated()
-                .encode_lower(&mut sender)
-                .as_bytes(),
-            br#"","pairId":""#,
-            stamped.pair.hyphenated().encode_lower(&mut pair).as_bytes(),
-            br#"","timestamp":""#,
-            stamped.timestamp.as_bytes(),
-            br#"","id":""#,
-            stamped.id.hyphenated().encode_lower(&mut id).as_bytes(),
-            br#""}"#,
-        ],
-    );
+    let mut end = *br#","userId":"00000000-0000-0000-0000-000000000000","pairId":"00000000-0000-0000-0000-000000000000","timestamp":"0000-00-00T00:00:00.000Z","id":"00000000-0000-0000-0000-000000000000"}"#;
+    end[11..47].copy_from_slice(&id::text(stamped.sender));
+    end[59..95].copy_from_slice(&id::text(stamped.pair));
+    end[110..134].copy_from_slice(stamped.timestamp);
+    end[142..178].copy_from_slice(&id::text(stamped.id));
+    let start = br#"{"type":"message","text":"#;
+    write(lane, &[start, text.as_bytes(), &end]);
 }
 
 /// Your partner says this, at a terminal.
@@ -198,17 +184,16 @@ pub(super) fn message_line(lane: &mut Vec<u8>, text: &str) {
 }
 
 /// Your message went out; `cid` is a JSON string.
-pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
-    let mut text = [0; 36];
+pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &[u8; STAMP_BYTES]) {
     write(
         lane,
         &[
             br#"{"type":"sent","cid":"#,
             cid.as_bytes(),
             br#","id":""#,
-            id.hyphenated().encode_lower(&mut text).as_bytes(),
+            &id::text(id),
             br#"","timestamp":""#,
-            timestamp.as_bytes(),
+            timestamp,
             br#""}"#,
         ],
     );
@@ -233,7 +218,6 @@ pub(super) fn typing(lane: &mut Vec<u8>, pair: Uuid, active: bool) {
 
 /// Your partner's browser says this to yours; `body` is any JSON value, passed on as it stood.
 pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair: Uuid) {
-    let mut text = [0; 36];
     let (kind, field) = labels;
     write(
         lane,
@@ -245,10 +229,15 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
             br#"":"#,
             body.as_bytes(),
             br#","pairId":""#,
-            pair.hyphenated().encode_lower(&mut text).as_bytes(),
+            &id::text(pair),
             br#""}"#,
         ],
     );
+}
+
+/// Your partner's side of the call is like this.
+pub(super) fn call_state(lane: &mut Vec<u8>, state: CallState, pair_id: Uuid) {
+    event(lane, &Event::CallState { state, pair_id });
 }
 
 /// Your next key for `GET /api/ice`.
@@ -256,16 +245,17 @@ pub(super) fn ice_key(lane: &mut Vec<u8>, ice_key: &str) {
     event(lane, &Event::IceKey { ice_key });
 }
 
-/// This many people are here.
-pub(super) fn stats(lane: &mut Vec<u8>, online: usize, searching: usize, pairs: usize) {
-    event(
-        lane,
-        &Event::Stats {
-            online,
-            searching,
-            pairs,
-        },
-    );
+/// How many people there are.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Counts {
+    pub(super) online: usize,
+    pub(super) searching: usize,
+    pub(super) pairs: usize,
+}
+
+/// This many people are here; `relay_only` is how calls go.
+pub(super) fn stats(lane: &mut Vec<u8>, counts: Counts, relay_only: bool) {
+    event(lane, &Event::Stats { counts, relay_only });
 }
 
 /// That was not done, and why.
@@ -273,50 +263,7 @@ pub(super) fn error(format: Format, lane: &mut Vec<u8>, fault: &Fault<'_>) {
     if format == Format::Text {
         return line(lane, &format!("{}{}", plain::ERROR_PREFIX, fault.message));
     }
-    // Few of our own sentences have anything in them to escape.
-    let message = match fault.message.contains(['"', '\\']) {
-        true => Cow::Owned(json::quoted(&fault.message)),
-        false => Cow::Borrowed(&*fault.message),
-    };
-    let quote: &[u8] = if matches!(message, Cow::Owned(_)) {
-        b""
-    } else {
-        b"\""
-    };
-    let before = |name: &'static [u8], is_there| if is_there { name } else { b"" };
-    let mut digits = [0; 20];
-    write(
-        lane,
-        &[
-            br#"{"type":"error","code":""#,
-            fault.code.as_bytes(),
-            br#"","message":"#,
-            quote,
-            message.as_bytes(),
-            quote,
-            before(br#","field":""#, fault.field.is_some()),
-            fault.field.unwrap_or_default().as_bytes(),
-            before(b"\"", fault.field.is_some()),
-            before(br#","retryMs":"#, fault.retry_ms.is_some()),
-            fault.retry_ms.map_or(&[], |ms| decimal(ms, &mut digits)),
-            before(br#","cid":"#, fault.cid.is_some()),
-            fault.cid.unwrap_or_default().as_bytes(),
-            b"}",
-        ],
-    );
-}
-
-/// The digits of `number`.
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return &digits[start..];
-        }
-    }
+    fault::say(lane, fault);
 }
 
 /// The server is going away; come back after so many milliseconds.
