@@ -29,8 +29,11 @@ pub const QUEUE_HIGH_BYTES: usize = 64 * 1024;
 pub const QUEUE_LOW_BYTES: usize = 16 * 1024;
 /// Queued output at which a connection is given up as too slow, in bytes.
 pub const QUEUE_MAX_BYTES: usize = 384 * 1024;
-/// Queued output over all connections that have stopped moving, beyond which the next one is given up, in bytes.
+/// Memory of the output of all connections that have stopped moving, beyond which the largest is given up, in bytes.
 pub const QUEUED_TOTAL_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Memory of the messages and requests of all connections that are not complete, beyond which the largest is given up, in
+/// bytes.
+pub const INPUT_TOTAL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long queued output may make no progress, in milliseconds.
 pub const WRITE_STALL_MS: u64 = 10_000;
 /// Output buffers kept for reuse, and the largest that is.

@@ -76,6 +76,12 @@ impl Http {
         }
     }
 
+    /// The memory of what has come and is not served, in bytes.
+    pub(super) fn held(&self) -> usize {
+        let arriving = self.arriving.as_ref();
+        self.input.capacity() + arriving.map_or(0, |(head, body)| head.capacity() + body.held())
+    }
+
     /// Whether nothing of a request has come, so that the connection may go without a word.
     pub(super) fn is_idle(&self) -> bool {
         self.input.is_empty() && self.arriving.is_none() && self.awaiting.is_none()
@@ -143,10 +149,10 @@ impl<A: Application> Connections<A> {
         };
         input.drain(..used);
         match step {
-            Step::Served | Step::More => self.http_await(id, input, served > 0, turn.now),
+            Step::Served | Step::More => self.http_await(id, input, served > 0, turn),
             Step::Rest => {
-                self.http_await(id, input, served > 0, turn.now);
                 self.rest(id);
+                self.http_await(id, input, served > 0, turn);
             }
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
@@ -410,17 +416,27 @@ impl<A: Application> Connections<A> {
     }
 
     /// Keeps what has come of the next request, and sets the deadline for the rest.
-    fn http_await(&mut self, id: ConnId, input: Vec<u8>, has_served: bool, now: Now) {
+    fn http_await(&mut self, id: ConnId, input: Vec<u8>, has_served: bool, turn: &mut Turn<'_>) {
         let Some(http) = self.http(id) else {
             return;
         };
         if has_served && !input.is_empty() && http.arriving.is_none() && http.awaiting.is_none() {
             // The next request has begun.
-            http.deadline_us = now.after_ms(limits::HEAD_MS);
+            http.deadline_us = turn.now.after_ms(limits::HEAD_MS);
         }
-        http.input = input;
+        // An idle connection owns no memory.
+        http.input = if input.is_empty() { Vec::new() } else { input };
         let deadline_us = http.deadline_us;
         self.wheel.arm(id.index(), deadline_us);
+        self.weigh(id, turn);
+    }
+
+    /// Others need the memory that the request of `id` takes up.
+    pub(super) fn http_crowd_out(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        turn.stats.refused(Refused::Full);
+        let response = Response::refusal(Status::UNAVAILABLE).with_retry_after_ms(1_000);
+        self.http_respond(id, response, &Awaiting::NOTHING, turn);
+        self.finish(id, turn);
     }
 
     /// Leaves the HTTP phase for the WebSocket one.
@@ -431,6 +447,7 @@ impl<A: Application> Connections<A> {
             conn.subscriber = conn.subscriber.or(counted);
             self.wheel
                 .arm(id.index(), now.after_ms(limits::PING_CALM_MS));
+            self.weigh_only(id);
         }
     }
 

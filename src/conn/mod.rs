@@ -10,6 +10,7 @@ mod admission;
 mod application;
 mod drain;
 mod http;
+mod memory;
 mod settings;
 mod share;
 mod table;

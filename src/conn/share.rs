@@ -69,6 +69,13 @@ impl Share {
         self.carries.insert(id, carry);
     }
 
+    /// What is kept of `id`, in bytes.
+    pub(super) fn held(&self, id: ConnId) -> usize {
+        self.carries
+            .get(&id)
+            .map_or(0, |carry| carry.bytes.capacity())
+    }
+
     /// Forgets what was kept of `id`.
     pub(super) fn forget(&mut self, id: ConnId) -> Option<Carry> {
         self.carries.remove(&id)

@@ -6,6 +6,7 @@ use super::admission::Door;
 use super::application::{Application, Turn};
 use super::drain::Drain;
 use super::http::Http;
+use super::memory::Memory;
 use super::share::Share;
 use super::ws::Ws;
 use super::{Admission, Settings};
@@ -64,15 +65,13 @@ pub(super) struct Conn<F> {
     pub(super) phase: Phase<F>,
     /// What this connection is counted under.
     pub(super) subscriber: Option<Subscriber>,
-    /// When the output stopped moving, in milliseconds; 0 while it moves.
-    pub(super) stalled_ms: u32,
-    /// How much waits in it since then, in bytes.
-    stalled_bytes: u32,
     pub(super) paused: Paused,
     /// Whether the output was over its high-water mark and is not below the low one yet.
     pub(super) high: bool,
     /// Whether it is only here to be told no.
     is_refused: bool,
+    /// Whether it holds input that is not complete.
+    pub(super) holds_input: bool,
 }
 
 #[derive(Debug)]
@@ -100,8 +99,7 @@ pub struct Connections<A: Application> {
     pub(super) live: usize,
     /// How many connections are only here to be told no.
     refused: usize,
-    /// What waits in all lanes that have stopped moving.
-    stalled_bytes: usize,
+    pub(super) memory: Memory,
     pub(super) fired: Vec<u32>,
     pub(super) share: Share,
     pub(super) date: super::http::Date,
@@ -114,13 +112,13 @@ impl<A: Application> Connections<A> {
             app,
             door: Door::new(&settings),
             share: Share::new(settings.seed),
+            memory: Memory::new(settings.seed),
             settings,
             conns: Vec::new(),
             wheel: Wheel::default(),
             drain: None,
             live: 0,
             refused: 0,
-            stalled_bytes: 0,
             fired: Vec::new(),
             date: super::http::Date::default(),
         }
@@ -158,11 +156,10 @@ impl<A: Application> Connections<A> {
                 id: ConnId::new(0, 0),
                 phase: Phase::Vacant,
                 subscriber: None,
-                stalled_ms: 0,
-                stalled_bytes: 0,
                 paused: Paused::default(),
                 high: false,
                 is_refused: false,
+                holds_input: false,
             });
         }
         self.live += 1;
@@ -188,11 +185,10 @@ impl<A: Application> Connections<A> {
             id,
             phase: Phase::Http(Box::new(http)),
             subscriber,
-            stalled_ms: 0,
-            stalled_bytes: 0,
             paused: Paused::default(),
             high: false,
             is_refused,
+            holds_input: false,
         };
         if self.refused > limits::OVERFLOW_CONNECTIONS {
             // So many wait to be told no that they would take the place of people who are welcome.
@@ -250,23 +246,15 @@ impl<A: Application> Connections<A> {
         };
         conn.high |= was_high;
         let is_closing = matches!(conn.phase, Phase::Closing(_));
-        self.stalled_bytes -= conn.stalled_bytes as usize;
-        conn.stalled_bytes = if is_closing { 0 } else { queued as u32 };
-        self.stalled_bytes += conn.stalled_bytes as usize;
-        // Whoever has little queued is not the one to make room.
-        let is_too_much =
-            self.stalled_bytes > limits::QUEUED_TOTAL_BYTES_MAX && queued > limits::QUEUE_LOW_BYTES;
         if queued == 0 {
-            conn.stalled_ms = 0;
+            self.memory.flows(id);
         } else {
-            if moved || conn.stalled_ms == 0 {
-                conn.stalled_ms = millis(turn.now.micros);
-            }
-            if (queued > queue_bytes_max || is_too_much) && !is_closing {
+            if queued > queue_bytes_max && !is_closing {
                 return self.give_up(id, turn);
             }
             let due = turn.now.after_ms(limits::WRITE_STALL_MS);
             self.wheel.arm_sooner(id.index(), due);
+            self.note_stall(id, moved, turn);
         }
         if queued <= limits::QUEUE_LOW_BYTES {
             self.drained(id, turn);
@@ -291,8 +279,9 @@ impl<A: Application> Connections<A> {
         };
         debug_assert!(!matches!(conn.phase, Phase::Ws(_)));
         conn.phase = Phase::Vacant;
-        self.stalled_bytes -= conn.stalled_bytes as usize;
-        conn.stalled_bytes = 0;
+        self.weigh_only(id);
+        self.memory.flows(id);
+        let conn = &mut self.conns[id.index()];
         self.refused -= usize::from(std::mem::take(&mut conn.is_refused));
         conn.id = ConnId::new(id.index() as u32, 0);
         if let Some(subscriber) = conn.subscriber.take() {
@@ -436,8 +425,8 @@ impl<A: Application> Connections<A> {
         if std::mem::take(&mut conn.paused).has(Paused::SHARE) {
             self.share.forget(id);
         }
-        self.stalled_bytes -= std::mem::take(&mut conn.stalled_bytes) as usize;
         self.wheel.arm(id.index(), due);
+        self.weigh_only(id);
     }
 
     /// Takes the WebSocket, if `id` is one, out of everything in this very turn.
@@ -453,6 +442,11 @@ impl<A: Application> Connections<A> {
         turn.stats.closed(cause);
         self.app.closed(id, face, cause, turn);
         true
+    }
+
+    /// Who has the slot of this number now.
+    pub(super) fn id(&self, index: usize) -> ConnId {
+        self.conns[index].id
     }
 
     pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn<A::Face>> {

@@ -3,6 +3,7 @@
 mod budgets;
 mod http;
 mod late;
+mod memory;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
@@ -312,28 +313,6 @@ fn who_reads_slowly_is_not_blamed_for_a_ping_that_waits_in_line() {
         world.turn(|server, turn| server.flushed(id(0), false, true, turn));
     }
     assert!(world.server.app.closed.is_empty());
-}
-
-#[test]
-fn all_stalled_output_together_has_a_bound() {
-    let settings = Settings {
-        queue_bytes_max: usize::MAX,
-        ..Settings::default()
-    };
-    let mut world = World::new(settings);
-    for number in 0..2 {
-        world.open(number);
-        let lane = world.out.lane(id(number));
-        lane.resize(limits::QUEUED_TOTAL_BYTES_MAX / 2 + 1, 0);
-        world.block(number);
-    }
-    assert_eq!(world.server.app.closed, [CloseCause::TooSlow]);
-    // What is taken back counts no more.
-    world.turn(|server, turn| server.buried(id(1), turn));
-    world.open(2);
-    world.receive(2, &masked(0x81, b"x"));
-    world.block(2);
-    assert_eq!(world.server.app.closed, [CloseCause::TooSlow]);
 }
 
 #[test]

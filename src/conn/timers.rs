@@ -13,7 +13,7 @@ impl<A: Application> Connections<A> {
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(turn.now.micros, &mut fired);
         for index in fired.drain(..) {
-            let id = self.conns[index as usize].id;
+            let id = self.id(index as usize);
             self.expire(id, turn);
         }
         self.fired = fired;
@@ -38,11 +38,8 @@ impl<A: Application> Connections<A> {
     fn expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let now_us = turn.now.micros;
         let queued = turn.out.queued(id);
-        let Some(conn) = self.conn(id) else {
-            return;
-        };
-        if conn.stalled_ms != 0 {
-            let stalled_us = since_us(conn.stalled_ms, now_us);
+        if let Some(stalled_ms) = self.memory.stalled_since(id) {
+            let stalled_us = since_us(stalled_ms, now_us);
             if stalled_us >= limits::WRITE_STALL_MS * 1_000 {
                 return self.give_up(id, turn);
             }
@@ -81,7 +78,6 @@ impl<A: Application> Connections<A> {
     /// Looks at everything a WebSocket may be late with, and sets the timer to the next of it.
     fn ws_expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let now_us = turn.now.micros;
-        let queued = turn.out.queued(id);
         let Some(conn) = self.conns.get_mut(id.index()) else {
             return;
         };
@@ -90,7 +86,7 @@ impl<A: Application> Connections<A> {
         };
         if conn.paused.any() {
             ws.excuse(millis(now_us));
-        } else if queued > 0 {
+        } else if turn.out.queued(id) > 0 {
             // A ping would wait behind what is queued, which has a deadline of its own.
             ws.heard_ms = millis(now_us);
             ws.pinged_ms = 0;

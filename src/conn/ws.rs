@@ -83,6 +83,7 @@ impl<A: Application> Connections<A> {
             let bytes = bytes[at..].to_vec();
             self.ws_rest(id, Carry { bytes, at: 0 });
         }
+        self.weigh(id, turn);
     }
 
     /// Goes on with what has come in an earlier turn.
@@ -92,6 +93,7 @@ impl<A: Application> Connections<A> {
         {
             self.ws_rest(id, carry);
         }
+        self.weigh(id, turn);
     }
 
     /// Has the rest of what came wait for another turn.

@@ -86,6 +86,11 @@ impl Outbox {
         self.lanes[conn.index()].queued()
     }
 
+    /// How much memory that takes up.
+    pub fn capacity(&self, conn: ConnId) -> usize {
+        self.lanes[conn.index()].bytes.capacity()
+    }
+
     /// Whether more waits for `conn` than should before its senders are slowed down.
     #[inline]
     pub fn is_high(&self, conn: ConnId) -> bool {

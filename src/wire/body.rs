@@ -64,6 +64,11 @@ impl Reader {
         &self.bytes
     }
 
+    /// The memory of what has arrived, in bytes.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity() + self.line.capacity()
+    }
+
     /// Takes what belongs to the body from the front of `input`; says how many bytes that were.
     pub fn feed(&mut self, input: &[u8]) -> Result<usize, Status> {
         let mut at = 0;

@@ -87,6 +87,13 @@ impl Decoder {
         self.partial.is_some()
     }
 
+    /// The memory of what is incomplete, in bytes.
+    pub fn held(&self) -> usize {
+        self.partial.as_ref().map_or(0, |partial| {
+            size_of::<Partial>() + partial.payload.capacity() + partial.control.capacity()
+        })
+    }
+
     /// Whether a message has begun and its last frame has not come, whatever comes between its frames.
     pub fn is_in_fragments(&self) -> bool {
         self.partial

@@ -171,6 +171,9 @@ impl World {
             self.turn()?;
         }
         let out = &self.driver.out;
+        if self.driver.conns.held() != (0, 0) {
+            return Err("nobody is here, and something is kept".into());
+        }
         if !self.driver.conns.is_empty() || out.queued_total() != 0 || out.open_lanes() != 0 {
             return Err("the world is empty, the server is not".into());
         }
