@@ -316,6 +316,26 @@ fn who_reads_slowly_is_not_blamed_for_a_ping_that_waits_in_line() {
 }
 
 #[test]
+fn a_dead_peer_is_found_out_though_something_is_sent_to_it_in_every_turn() {
+    let mut world = World::new(Settings::default());
+    world.open(0);
+    let mut turns = 0;
+    while world.server.app.closed.is_empty() {
+        world.now.micros += 50_000;
+        // A partner speaks, the kernel takes it, and nobody answers.
+        world.turn(|server, turn| {
+            frame::write(turn.out.lane(id(0)), Kind::Text, b"hello?");
+            server.begun(turn);
+            server.elapsed(turn);
+        });
+        world.write_all(0);
+        turns += 1;
+        assert!(turns < 20 * 60, "nobody noticed in a minute");
+    }
+    assert_eq!(world.server.app.closed, [CloseCause::NoPong]);
+}
+
+#[test]
 fn newcomers_to_a_full_server_are_told_so() {
     let settings = Settings {
         connections_max: 1,

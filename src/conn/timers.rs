@@ -86,7 +86,7 @@ impl<A: Application> Connections<A> {
         };
         if conn.paused.any() {
             ws.excuse(millis(now_us));
-        } else if turn.out.queued(id) > 0 {
+        } else if self.memory.stalled_since(id).is_some() {
             // A ping would wait behind what is queued, which has a deadline of its own.
             ws.heard_ms = millis(now_us);
             ws.pinged_ms = 0;
