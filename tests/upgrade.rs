@@ -577,7 +577,7 @@ fn an_address_has_so_many_connections() {
 #[test]
 fn an_address_asks_so_much_a_second() {
     let server = Launch {
-        flags: &["--request-rate", "1", "--request-burst", "40"],
+        flags: &["--http-rate", "1", "--http-burst", "40"],
         address_limits: true,
         ..Launch::default()
     }

@@ -32,7 +32,7 @@ pub(crate) const UNLIMITED: [&str; 14] = [
     "0",
     "--connect-rate",
     "0",
-    "--request-rate",
+    "--http-rate",
     "0",
     "--rematch-after-ms",
     "0",

@@ -143,14 +143,14 @@ pub const KEYS: &[Key] = &[
         connect.burst
     ),
     number!(
-        "request_rate",
+        "http_rate",
         "HTTP requests a second of one address; 0 is any number [default: 100]",
-        request.per_second
+        http.per_second
     ),
     number!(
-        "request_burst",
+        "http_burst",
         "HTTP requests of one address at once [default: 200]",
-        request.burst
+        http.burst
     ),
     number!(
         "message_rate",

@@ -81,7 +81,7 @@ labelled! {
         /// Too many new connections from one address (429).
         AddressRate = "address_rate",
         /// Too many requests from one address (429).
-        RequestRate = "request_rate",
+        HttpRate = "http_rate",
         /// The server is full (503).
         Full = "full",
         /// The server is going away (503).

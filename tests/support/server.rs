@@ -64,7 +64,7 @@ impl Launch<'_> {
             usual.extend([
                 ("--connections-per-ip", "0"),
                 ("--connect-rate", "0"),
-                ("--request-rate", "0"),
+                ("--http-rate", "0"),
             ]);
         }
         for (flag, value) in usual {
