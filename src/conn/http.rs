@@ -431,6 +431,13 @@ impl<A: Application> Connections<A> {
         self.weigh(id, turn);
     }
 
+    /// The request of `id` met a fault of ours.
+    pub(super) fn http_fail(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let response = Response::refusal(Status::INTERNAL);
+        self.http_respond(id, response, &Awaiting::NOTHING, turn);
+        self.finish(id, turn);
+    }
+
     /// Others need the memory that the request of `id` takes up.
     pub(super) fn http_crowd_out(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         turn.stats.refused(Refused::Full);
