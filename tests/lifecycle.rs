@@ -92,6 +92,13 @@ fn what_cannot_be_done_ends_with_one_line_and_a_code() {
         (vec!["--mesage-rate", "5"], vec![], 2, "--mesage-rate"),
         (vec!["--message-rate", "many"], vec![], 2, "--message-rate"),
         (vec!["--message-rate", "-5"], vec![], 2, "--message-rate"),
+        (vec!["--drain-ms", "-1"], vec![], 2, "--drain-ms"),
+        (
+            vec!["--drain-ms", "18446744073709551616"],
+            vec![],
+            2,
+            "--drain-ms",
+        ),
         (vec!["--log", "everything"], vec![], 2, "--log"),
         (
             vec!["--stranger-format", "xml"],
@@ -493,6 +500,18 @@ fn sigint_on_an_empty_server_ends_it_at_once() {
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn the_longest_time_to_see_everybody_off_is_as_good_as_any() {
+    let mut server = Server::start(&["--drain-ms", &u64::MAX.to_string()]);
+    let mut client = server.client();
+    server.signal("TERM");
+    client.expect("draining");
+    assert_eq!(client.expect_close().0, 1012);
+    drop(client);
+    let status = server.ended(PATIENCE).expect("it ends");
+    assert_eq!(status.code(), Some(0));
 }
 
 #[test]

@@ -95,7 +95,8 @@ fn a_handler_that_panics_costs_only_its_own_connection() {
         unlucky.send(support::raw::text("fine"));
         assert_eq!(unlucky.text(), "fine");
         unlucky.send(support::raw::text("panic"));
-        unlucky.rest();
+        assert_eq!(unlucky.close_frame().0, 1011);
+        unlucky.expect_end();
         assert_eq!(
             gone.recv_timeout(PATIENCE),
             Ok(CloseCause::Internal),
@@ -105,13 +106,14 @@ fn a_handler_that_panics_costs_only_its_own_connection() {
     }
     let mut unlucky = Raw::connect(address);
     unlucky.send("GET /panic HTTP/1.1\r\nHost: test\r\n\r\n");
-    unlucky.rest();
+    assert_eq!(unlucky.response().status, 500);
+    unlucky.expect_end();
     echo(&mut bystander, "I noticed nothing");
     let mut newcomer = Raw::connect(address);
     newcomer.send("GET / HTTP/1.1\r\nHost: test\r\n\r\n");
     assert_eq!(newcomer.response().text(), "4", "they are counted");
 
-    drop((bystander, newcomer));
+    drop((bystander, unlucky, newcomer));
     handle.post(Letter::Stop).expect("posted");
     server.join().expect("the loop itself did not panic");
 }

@@ -56,7 +56,7 @@ impl Admission {
                 Status::TOO_MANY_REQUESTS,
                 "too many requests from your address",
                 retry_us / 1_000,
-                Refused::RequestRate,
+                Refused::HttpRate,
             ),
         };
         let response = Response::error(status, message)

@@ -151,8 +151,8 @@ impl<A: Application> Connections<A> {
         match step {
             Step::Served | Step::More => self.http_await(id, input, served > 0, turn),
             Step::Rest => {
-                self.http_await(id, input, served > 0, turn);
                 self.rest(id);
+                self.http_await(id, input, served > 0, turn);
             }
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
@@ -429,6 +429,13 @@ impl<A: Application> Connections<A> {
         let deadline_us = http.deadline_us;
         self.wheel.arm(id.index(), deadline_us);
         self.weigh(id, turn);
+    }
+
+    /// The request of `id` met a fault of ours.
+    pub(super) fn http_fail(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        let response = Response::refusal(Status::INTERNAL);
+        self.http_respond(id, response, &Awaiting::NOTHING, turn);
+        self.finish(id, turn);
     }
 
     /// Others need the memory that the request of `id` takes up.

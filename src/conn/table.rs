@@ -250,6 +250,17 @@ impl<A: Application> Connections<A> {
         self.forsake(id, cause, turn);
     }
 
+    /// A handler panicked over what came: the peer is told that it is our fault, and nothing else of it is looked at.
+    pub fn panicked(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        match self.conn(id).map(|conn| &conn.phase) {
+            Some(Phase::Http(_)) => self.http_fail(id, turn),
+            Some(Phase::Ws(_)) => {
+                self.hang_up(id, 1011, "internal error", CloseCause::Internal, turn);
+            }
+            _ => self.forsake(id, CloseCause::Internal, turn),
+        }
+    }
+
     /// Output was written, or could not be. `was_high` says whether it was over the high-water mark before,
     /// `moved` whether any was written. Need not be called when all of a short queue was written at once.
     pub fn flushed(&mut self, id: ConnId, was_high: bool, moved: bool, turn: &mut Turn<'_>) {

@@ -87,7 +87,7 @@ labelled! {
         /// Nothing more is kept for people who are away (503).
         MailboxFull = "mailbox_full",
         /// Too many requests from one address (429).
-        RequestRate = "request_rate",
+        HttpRate = "http_rate",
         /// The server is full (503).
         Full = "full",
         /// The server is going away (503).

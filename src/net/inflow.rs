@@ -58,7 +58,7 @@ impl<A: Application, S: Stream> Driver<A, S> {
             if done.is_err() {
                 self.stats.panics += 1;
                 log::error!("a handler panicked; its connection is closed");
-                return self.fail(id, CloseCause::Internal, now);
+                self.conns.panicked(id, turn!(self, now));
             }
         }
         if more {

@@ -251,7 +251,8 @@ impl<A: Application> Reactor<A> {
         }
         log::info!("stopping: {} connections to see off", self.driver.len());
         self.listeners.clear();
-        self.drained_by_us = Some(now.after_ms(self.settings.drain_ms) + DRAIN_GRACE_US);
+        let seen_off_us = now.after_ms(self.settings.drain_ms);
+        self.drained_by_us = Some(seen_off_us.saturating_add(DRAIN_GRACE_US));
         self.driver.drain(now);
     }
 

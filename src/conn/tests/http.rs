@@ -159,7 +159,7 @@ fn an_address_asks_so_much_and_no_more() {
         world.has(SocketOp::Finish(id(1))),
         "what was sent behind it is not looked at"
     );
-    assert_eq!(world.stats.refusals(Refused::RequestRate), 1);
+    assert_eq!(world.stats.refusals(Refused::HttpRate), 1);
     // Time, or another address, brings more.
     world.pass(1_000);
     world.receive(0, &requests(1, 1));
