@@ -502,6 +502,76 @@ test.describe('A private room', () => {
     await expect(two.getByRole('heading', { name: 'This room has ended' })).toBeVisible();
   });
 
+  test('Private room: what is asked about one room is never done to another', async ({ person }) => {
+    let line;
+    const asked = () => line.asked.filter((request) => /^(DELETE|PATCH)/.test(request));
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room({ user_a_room_name: 'One' }), room({ id: THEM, user_a_room_name: 'Two' })] });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    for (const path of [`/account/room/${THEM}`, '/account', `/account/room/${ROOM}`]) {
+      await goto(page, path);
+      await expect(page.locator('body')).toHaveAttribute('data-connection', 'online');
+    }
+    for (const name of ['Close the room', 'Rename the room']) {
+      await expect(page.getByRole('heading', { name: 'One' })).toBeVisible();
+      await page.getByRole('button', { name }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      // The dialog belongs to the room that it asks about.
+      await page.goBack();
+      await expect(page.getByRole('dialog')).toHaveCount(0);
+      await page.goBack();
+      await expect(page.getByRole('heading', { name: 'Two' })).toBeVisible();
+      expect(asked()).toEqual([]);
+      await page.goForward();
+      await page.goForward();
+    }
+    // And if it were still there, so would be its room.
+    await expect(page.getByRole('heading', { name: 'One' })).toBeVisible();
+    await page.getByRole('button', { name: 'Close the room' }).click();
+    await page.evaluate((id) => {
+      const real = HTMLDialogElement.prototype.close;
+      HTMLDialogElement.prototype.close = () => (HTMLDialogElement.prototype.close = real);
+      location.hash = `/account/room/${id}`;
+    }, THEM);
+    await expect(page.getByRole('heading', { name: 'Two' })).toBeVisible();
+    await page.getByRole('dialog').getByRole('button', { name: 'Close the room' }).click();
+    await expect.poll(asked).toEqual([`DELETE /rooms/${ROOM}`]);
+    await expect(page.getByRole('heading', { name: 'Two' })).toBeVisible();
+    await expect(page.locator('#account .ended')).toBeHidden();
+  });
+
+  test('Private room: it can be renamed before the server has described it', async ({ person }) => {
+    let line;
+    let isDown = true;
+    const page = await person({ tolerates, before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room()], answers: {
+        [`GET /rooms/${ROOM}`]: () => (isDown ? { status: 503, body: { error: 'no' }, headers: { 'Retry-After': '30' } } : null),
+        [`PATCH /rooms/${ROOM}/name`]: (request) => ({ body: { ...line.rooms[0], user_a_room_name: request.postDataJSON().name } }),
+      } });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, '/account');
+    await page.locator('.rooms-open a').click();
+    await page.getByRole('button', { name: 'Rename the room' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill('Before all');
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('heading', { name: 'Before all' })).toBeVisible();
+    isDown = false;
+  });
+
+  test('Private room: a question about a room goes with the room', async ({ member }) => {
+    const { one, two } = await together(member);
+    await one.getByRole('button', { name: 'Close the room' }).click();
+    await expect(one.getByRole('dialog')).toBeVisible();
+    await two.getByRole('button', { name: 'Close the room' }).click();
+    await two.getByRole('dialog').getByRole('button', { name: 'Close the room' }).click();
+    await expect(one.getByRole('heading', { name: 'This room has ended' })).toBeVisible();
+    await expect(one.getByRole('dialog')).toHaveCount(0);
+  });
+
   test('Private room: an address that leads nowhere says so', async ({ member }) => {
     const one = await member({ tolerates });
     await goto(one, '/account/room/00000000-0000-4000-8000-000000000000');
