@@ -143,7 +143,7 @@ export class Line extends EventTarget {
   #wake() {
     if (!this.#isWanted) return;
     if (!this.#socket) this.#open();
-    else if (this.#probe) this.write(typeof this.#probe === 'function' ? this.#probe() : this.#probe);
+    else if (this.#probe && this.#socket.readyState === WebSocket.OPEN) this.write(typeof this.#probe === 'function' ? this.#probe() : this.#probe);
     this.#report();
   }
 

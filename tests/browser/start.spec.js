@@ -73,7 +73,8 @@ test('Start: a reload or a restored tab never queues by itself', async ({ person
   await expectPhase(page, 'searching');
   await page.evaluate(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })));
   await expectPhase(page, 'idle');
-  await expect.poll(() => heard).toEqual(['stats', 'findMatch', 'stopChat', 'stats']);
+  await expect.poll(() => heard.filter((type) => type !== 'stats')).toEqual(['findMatch', 'stopChat']);
+  await expect.poll(() => heard.at(-1)).toBe('stats');
 });
 
 test('Start: the counts are true, and hidden below five', async ({ person }) => {
