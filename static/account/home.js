@@ -112,7 +112,7 @@ class PoolCard {
     this.#waiting.append(mark(), this.#words, this.#time,
       make('p', { className: 'soft', textContent: 'You can look at other screens meanwhile.' }), this.#cancel);
     this.element.append(make('h2', { id: 'pool-title', textContent: 'Meet somebody for a day' }), this.#out, this.#waiting, this.#trouble, this.#online);
-    this.#join.addEventListener('click', () => void pool.join(this.#same.checked));
+    this.#join.addEventListener('click', () => pool.join(this.#same.checked));
     this.#cancel.addEventListener('click', () => void pool.leave());
     pool.addEventListener('change', () => this.#show());
     notices.addEventListener('change', () => this.#show());

@@ -21,6 +21,7 @@ class Pool extends EventTarget {
   #timer = 0;
   /** When another tab said that nobody waits any more. */
   #lostAt = -Infinity;
+  #isLeaving = false;
   isAsking = false;
   /** Why it could not be joined or left the last time. */
   trouble = '';
@@ -61,15 +62,16 @@ class Pool extends EventTarget {
   }
 
   join(sameCountry) {
-    if (!this.isWaiting) return this.#ask(sameCountry);
-    return undefined;
+    // A second click would ask for a second room.
+    if (!this.isWaiting && !this.isAsking) void this.#ask(sameCountry);
   }
 
   async leave() {
-    this.isAsking = true;
+    if (this.#isLeaving) return;
+    this.#isLeaving = this.isAsking = true;
     this.#tell();
     const answer = await request('POST', '/pool/leave');
-    this.isAsking = false;
+    this.#isLeaving = this.isAsking = false;
     // Not to be there is what was wanted.
     this.trouble = answer.status === 200 || answer.status === 404 ? '' : sentence(answer);
     if (this.trouble) this.#tell();

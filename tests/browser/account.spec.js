@@ -254,6 +254,27 @@ test.describe('The pool', () => {
     expect((await as(one.account, 'POST', new URL(one.url()).origin, '/pool/leave')).status).toBe(404);
   });
 
+  test('Pool: pressing twice asks once', async ({ person }) => {
+    let line;
+    const answers = [];
+    const slowly = () => new Promise((resolve) => answers.push(resolve));
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { answers: { 'POST /pool/join': slowly, 'POST /pool/leave': slowly } });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, '/account');
+    const posts = () => line.asked.filter((request) => request.startsWith('POST'));
+    await page.getByRole('button', { name: 'Find somebody' }).dblclick();
+    await expect.poll(() => answers.length).toBe(1);
+    answers[0]({ status: 202, body: { message: 'waiting for a match' } });
+    await page.getByRole('button', { name: 'Cancel' }).dblclick();
+    await expect.poll(() => answers.length).toBe(2);
+    answers[1]({ body: { message: 'left' } });
+    await expect(page.getByRole('button', { name: 'Find somebody' })).toBeVisible();
+    expect(posts()).toEqual(['POST /pool/join', 'POST /pool/leave']);
+  });
+
   test('Pool: who waits already is shown as waiting', async ({ member }) => {
     const one = await member({ tolerates });
     await goto(one, '/account');
