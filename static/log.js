@@ -3,9 +3,10 @@
 import { bubble, group, isSoonAfter, note, showState, stateLine } from './bubble.js';
 import { find } from './dom.js';
 import { Scroll } from './scroll.js';
-import { tab } from './storage.js';
+import { isListOf, isRecord, isText, isTime, tab } from './storage.js';
 
 const ENTRIES_MAX = 1_000;
+const isEntry = (kept) => isRecord(kept) && ['you', 'stranger', 'note'].includes(kept.who) && isText(kept.text) && isTime(kept.at);
 const NAMES = { you: 'You', stranger: 'Stranger' };
 
 export class Log {
@@ -32,7 +33,7 @@ export class Log {
 
   /** Shows what the tab has kept. */
   restore() {
-    for (const entry of tab.read('log', [])) {
+    for (const entry of tab.read('log', [], isListOf(isEntry))) {
       // Nobody will tell any more whether it arrived.
       if (entry.state === 'sending') entry.state = 'failed';
       this.#entries.push(entry);

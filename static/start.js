@@ -2,7 +2,7 @@
 
 import { Chips } from './chips.js';
 import { find } from './dom.js';
-import { device } from './storage.js';
+import { device, isListOf, isText } from './storage.js';
 
 const COUNT_MS = 10_000;
 const WORTH_SAYING = 5;
@@ -15,7 +15,7 @@ export class Start {
     input: find('#interest'),
     hint: find('#interest-hint'),
     note: find('#interest-note'),
-    words: device.read('interests', []),
+    words: device.read('interests', [], isListOf(isText)),
   });
   #only = find('#only-shared');
 

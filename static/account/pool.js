@@ -1,12 +1,13 @@
 // Waiting for somebody to share a room with. It goes on while other screens are looked at and over a reload of the page:
 // what keeps the place is the connection for notices.
 
-import { device } from '../storage.js';
+import { device, isRecord } from '../storage.js';
 import { request, sentence } from './api.js';
 import { notices } from './notices.js';
 import { session } from './session.js';
 
 const KEY = 'pool';
+const isPlace = (kept) => isRecord(kept) && Number.isFinite(kept.since) && Number.isFinite(kept.seen);
 /** The server gives a place up when its holder was away for so long. */
 const PLACE_MS = 30_000;
 const BEAT_MS = 5_000;
@@ -28,12 +29,12 @@ class Pool extends EventTarget {
 
   constructor() {
     super();
-    const kept = device.read(KEY, null);
+    const kept = device.read(KEY, null, isPlace);
     // A place that was given up long ago must not be taken again by itself.
     if (kept && session.isOpen && Date.now() - kept.seen < PLACE_MS) this.#place = kept;
     this.#beat();
     addEventListener('storage', ({ key }) => {
-      if (key === null || key === `passerby.${KEY}`) this.#adopt(device.read(KEY, null));
+      if (key === null || key === `passerby.${KEY}`) this.#adopt(device.read(KEY, null, isPlace));
     });
     session.addEventListener('change', () => {
       if (!session.isOpen) this.#set(null);

@@ -55,7 +55,6 @@ export const screen = {
   /** Everything that was kept is gone, and so is this person. */
   forget() {
     client.close();
-    identity.forget();
     hall.clear();
     letters.clear();
     place.open(null);
