@@ -2,9 +2,11 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passerby::kernel::secret::Secret;
+use passerby::limits;
 use passerby::wire::frame::{self, Kind};
 use passerby::wire::json::RawText;
-use passerby::wire::message::{Appetite, Decoder};
+use passerby::wire::message::{Appetite, Decoder, Progress};
+use passerby::wire::sdp::{self, Relays};
 use passerby::wire::{head, mask, token, upgrade, utf8};
 use std::hint::black_box;
 
@@ -39,7 +41,11 @@ fn frames(criterion: &mut Criterion) {
                 let (mut decoder, mut inbox) = (Decoder::default(), frame.clone());
                 bencher.iter(|| {
                     inbox.copy_from_slice(frame);
-                    let message = decoder.next(black_box(&mut inbox), &mut 0, &Appetite::default());
+                    let message = decoder.next(
+                        black_box(&mut inbox),
+                        &mut Progress::default(),
+                        &Appetite::default(),
+                    );
                     black_box(message).is_ok()
                 });
             },
@@ -54,10 +60,15 @@ fn frames(criterion: &mut Criterion) {
                     let (mut front, mut back) = (frame[..cut].to_vec(), frame[cut..].to_vec());
                     assert!(
                         decoder
-                            .next(&mut front, &mut 0, &Appetite::default())
+                            .next(&mut front, &mut Progress::default(), &Appetite::default())
                             .is_ok()
                     );
-                    black_box(decoder.next(&mut back, &mut 0, &Appetite::default())).is_ok()
+                    black_box(decoder.next(
+                        &mut back,
+                        &mut Progress::default(),
+                        &Appetite::default(),
+                    ))
+                    .is_ok()
                 });
             },
         );
@@ -144,5 +155,34 @@ fn tokens(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, frames, text, http, tokens);
+/// What a browser offers, and what somebody may send who wants it to take long: as many lines, or as many bytes, as there
+/// may be.
+fn descriptions(criterion: &mut Criterion) {
+    let head = "v=0\r\no=- 4611731400430051336 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+    let line =
+        "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n";
+    let candidate = "a=candidate:3 1 udp 41885439 198.51.100.7 50123 typ relay raddr 192.168.1.5 rport 40000\r\n";
+    let lines = limits::SDP_LINES_MAX - 10;
+    let bytes = |line: &str| (limits::SDP_BYTES_MAX - head.len()) / line.len();
+    let mut group = criterion.benchmark_group("sdp");
+    for (name, line, count) in [
+        ("usual", line, 70),
+        ("short lines", "a=x\r\n", lines),
+        ("short lines that grow", "c=\r\n", lines),
+        ("long lines", line, bytes(line)),
+        ("candidates", candidate, bytes(candidate)),
+    ] {
+        let text = format!("{head}{}", line.repeat(count));
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(BenchmarkId::new("rewrite", name), |bencher| {
+            let mut out = String::with_capacity(128 * 1024);
+            bencher.iter(|| {
+                out.clear();
+                sdp::description(black_box(&text), Relays::default(), &mut out).is_ok()
+            });
+        });
+    }
+}
+
+criterion_group!(benches, frames, text, http, tokens, descriptions);
 criterion_main!(benches);

@@ -18,6 +18,7 @@
 pub mod app;
 pub mod config;
 pub mod conn;
+pub mod defaults;
 pub mod edge;
 pub mod kernel;
 pub mod limits;

@@ -54,6 +54,11 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 /// Requests served on one connection.
 pub const REQUESTS_MAX: u16 = 1_000;
+/// Requests answered in one turn, and as many again of connections that rested since an earlier one; a response counts as
+/// one more for each [`DELIVERY_BYTES`] in it.
+pub const REQUESTS_PER_TURN: usize = 128;
+/// Requests of one connection that one turn answers.
+pub const REQUESTS_PER_CONNECTION_TURN: usize = 16;
 /// How long what is queued on a closed connection may take to go out, in milliseconds.
 pub const FINISH_MS: u64 = 30_000;
 /// How long a peer may take to send its FIN after ours, in milliseconds.
@@ -103,16 +108,30 @@ pub const RECENT_PARTNER_MS: u64 = 600_000;
 pub const PROBE_DEPTH: usize = 16;
 /// Shortest time between two typing notices that are relayed, in milliseconds.
 pub const TYPING_MS: u64 = 1_000;
+/// Typing notices of one person in rooms that are relayed a second, however often they begin and stop.
+pub const TYPING_PER_SECOND: f64 = 4.0;
+/// Typing notices of one person in rooms that are relayed at once.
+pub const TYPING_BURST: u32 = 10;
 /// Pause before somebody who wants to be matched by itself is queued again, in milliseconds.
 pub const AUTO_REQUEUE_MS: u64 = 3_000;
 /// Signalling messages a second and at once.
 pub const SIGNALS_PER_SECOND: f64 = 30.0;
 /// Signalling messages that may come at once.
 pub const SIGNALS_BURST: u32 = 100;
+/// What signalling of one person may amount to, in bytes a second. Five offers of a browser with every codec it knows.
+pub const SIGNAL_BYTES_PER_SECOND: f64 = 65_536.0;
+/// What of it may come at once, in bytes.
+pub const SIGNAL_BYTES_BURST: u32 = 262_144;
+/// A session description that is written anew, in bytes; browsers make some 6 KiB.
+pub const SDP_BYTES_MAX: usize = 32 * 1024;
+/// Lines of a session description that is written anew; browsers make some 200.
+pub const SDP_LINES_MAX: usize = 2_000;
 /// Keys for STUN and TURN servers that one person may ask for, a second and at once.
 pub const ICE_KEYS_PER_SECOND: f64 = 0.1;
 /// Keys that may be asked for at once.
 pub const ICE_KEYS_BURST: u32 = 5;
+/// Credentials for TURN servers that one person may have again at once in one conversation.
+pub const ICE_RENEWALS_BURST: u32 = 2;
 /// The shortest secret that is shared with TURN servers, in bytes: whoever has credentials can try secrets at leisure.
 pub const TURN_SECRET_BYTES_MIN: usize = 16;
 
@@ -136,10 +155,10 @@ pub const MOVES_PER_SECOND: f64 = 5.0;
 pub const MOVES_BURST: u32 = 128;
 /// Messages kept for each room.
 pub const HISTORY_MESSAGES: usize = 200;
-/// What is kept for all rooms together, in bytes; above that a room that speaks forgets its oldest messages.
+/// What is kept for all rooms together, in bytes; above that whichever keeps most forgets its oldest messages.
 pub const HISTORY_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// What of a room's history somebody who joins is sent, in bytes.
-pub const JOIN_HISTORY_BYTES: usize = 128 * 1024;
+/// What of a room's history, or of the letters that waited, a socket is sent at once, in bytes; with one message more.
+pub const PIECE_BYTES: usize = 16 * 1024;
 /// What of a room one round of it brings to each member, in bytes.
 pub const ROUND_BYTES: usize = 32 * 1024;
 /// How long a turn should take at most, in microseconds; longer ones are counted.
@@ -152,6 +171,8 @@ pub const DELIVERY_BYTES: usize = 4 * 1024;
 pub const ROOM_BACKLOG_BYTES: usize = 1024 * 1024;
 /// What may wait to go round in one room, in bytes, before nobody else may join it.
 pub const ROOM_BACKLOG_BYTES_MAX: usize = 4 * ROOM_BACKLOG_BYTES;
+/// What may wait to go round in one room, in bytes, before nobody is told any more who types there.
+pub const ROOM_TYPING_BYTES: usize = 16 * 1024;
 /// What may wait to go round in all rooms together, in bytes.
 pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Direct messages kept for one absent person.
@@ -160,8 +181,14 @@ pub const LETTERS_MAX: usize = 100;
 pub const LETTER_MS: u64 = 86_400_000;
 /// What is kept for all absent people together, in bytes.
 pub const LETTER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What is kept, of that, for ids that were never here, in bytes.
+pub const UNSEEN_LETTER_BYTES_MAX: usize = LETTER_BYTES_MAX / 8;
+/// After how long it may be tried again to write to somebody for whom nothing more can be kept, in milliseconds.
+pub const MAILBOX_RETRY_MS: u64 = 60_000;
 /// Absent people that are remembered.
 pub const ABSENT_MAX: usize = 20_000;
+/// Of these, ids that were never here and for which only letters wait.
+pub const UNSEEN_MAX: usize = ABSENT_MAX / 10;
 /// The largest list that one HTTP response brings, in bytes.
 pub const LISTING_BYTES_MAX: usize = 160 * 1024;
 /// Messages in one page of a room's history, unless fewer are asked for.
@@ -205,8 +232,8 @@ pub const STORE_BATCH_MAX: usize = 512;
 pub const ANSWERS_PER_TURN: usize = 256;
 /// Rooms that one question to the store ends.
 pub const EXPIRIES_PER_ASK: usize = 256;
-/// Messages that one question to the store erases; the rest of what is to be erased follows with the next that expires rooms.
-pub const ERASURES_PER_ASK: u32 = 10_000;
+/// Messages that the store erases in one transaction; the rest of what is to be erased follows in others, between what it is asked.
+pub const ERASURES_AT_ONCE: u32 = 128;
 /// How far the unread messages of a room are counted.
 pub const UNREAD_MAX: u32 = 1_000;
 /// How long the store waits for another process that writes to its file, in milliseconds.
@@ -221,11 +248,11 @@ pub const STORE_STATEMENT_MS: u64 = 2_000;
 pub const STORE_SILENCE_MS: u64 = 5_000;
 /// Shortest and longest pause before a lost database server is tried again, in milliseconds.
 pub const STORE_RECONNECT_MS: [u64; 2] = [100, 5_000];
+/// How long erasing may go on when the store is to end, in milliseconds; what is left then is erased after the next start.
+pub const STORE_FINISH_MS: u64 = 2_000;
 /// Passwords that may wait to be hashed.
 pub const HASHES_MAX: usize = 32;
 
-/// How long a private room lasts, in milliseconds.
-pub const PRIVATE_ROOM_MS: u64 = 86_400_000;
 /// How long it is remembered that a private room has ended, in milliseconds.
 pub const ENDED_ROOM_MS: u64 = 7 * 86_400_000;
 /// Private rooms of one person at the same time.
@@ -268,10 +295,12 @@ const _: () = assert!(OVERFLOW_HEAD_MS < HEAD_MS);
 const _: () = assert!(ASK_MS + HASH_MS + ASK_MS < ANSWER_MS);
 const _: () = assert!(ASKS_PER_SOCKET_LOW < ASKS_PER_SOCKET_MAX);
 const _: () = assert!(PONG_MS < PING_BRISK_MS && PING_BRISK_MS < PING_CALM_MS);
-const _: () = assert!(RECENT_PARTNERS_MAX < u8::MAX as usize);
 const _: () = assert!(PROBE_DEPTH > RECENT_PARTNERS_MAX);
-// Whoever joins a room has less queued than the high-water mark, and is sent its history at once.
-const _: () = assert!(QUEUE_HIGH_BYTES + JOIN_HISTORY_BYTES + ROUND_BYTES < QUEUE_MAX_BYTES);
+// Whoever is given a piece has less queued than the high-water mark, and a round may come in the same turn.
+const _: () = assert!(
+    QUEUE_HIGH_BYTES + PIECE_BYTES + ROUND_BYTES + 2 * (MESSAGE_BYTES_MAX as usize)
+        < QUEUE_MAX_BYTES
+);
 const _: () = assert!(LISTING_BYTES_MAX + QUEUE_HIGH_BYTES < QUEUE_MAX_BYTES);
-const _: () = assert!(MESSAGE_BYTES_MAX as usize <= JOIN_HISTORY_BYTES);
+const _: () = assert!(ROOM_TYPING_BYTES < ROUND_BYTES && ROUND_BYTES < ROOM_BACKLOG_BYTES);
 const _: () = assert!(TEXT_CHARS_MAX * 12 + 1024 < MESSAGE_BYTES_MAX as usize);

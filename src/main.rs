@@ -15,15 +15,15 @@ mod secrets;
 
 use std::cell::RefCell;
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use passerby::app::{App, Server};
 use passerby::config::{self, Config, Invocation};
-use passerby::edge::{hash, store};
+use passerby::edge::{edits, hash, store};
 use passerby::kernel::ask::{Ask, Refusal, Ticket};
+use passerby::kernel::time::Now;
 use passerby::net::{Handle, Reactor};
 
 /// How long the store may take to finish what it was asked when the server stops.
@@ -66,13 +66,8 @@ fn serve(config: &Config) -> Result<(), String> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| format!("no randomness: {error}"))?;
     let table_seed = getrandom::u64().map_err(|error| format!("no randomness: {error}"))?;
-    #[cfg_attr(not(debug_assertions), allow(unused_mut))]
-    let mut app = App::new(config.app(), key, seed);
-    // While the page is worked on, a reload shows an edit.
-    #[cfg(debug_assertions)]
-    {
-        app.page.edits = Some(read_edited);
-    }
+    let mut app = App::new(config.app(), key, seed, now());
+    app.page.edits = edits::reader();
     let server = Server::new(app, config.connections(connections_max, table_seed));
     let mut reactor = Reactor::open(server, config.reactor(connections_max))
         .map_err(|error| error.to_string())?;
@@ -81,8 +76,12 @@ fn serve(config: &Config) -> Result<(), String> {
     reactor.consult(Box::new(move |ticket, ask| {
         desk.borrow_mut().ask(ticket, ask)
     }));
-    for address in reactor.addresses() {
-        say(&format!("passerby listening on http://{address}\n"));
+    for (number, address) in reactor.addresses().into_iter().enumerate() {
+        match number {
+            // One line, whatever the number of addresses: whoever waits for it may stop reading then.
+            0 => say(&format!("passerby listening on http://{address}\n")),
+            _ => log::info!("also listening on http://{address}"),
+        }
     }
     let outcome = reactor.run();
     // Nobody waits for answers any more, but what was asked is still done.
@@ -93,6 +92,15 @@ fn serve(config: &Config) -> Result<(), String> {
         log::warn!("the store did not finish in time");
     }
     outcome.map_err(|error| format!("the loop failed: {error}"))
+}
+
+/// The time at which the server starts.
+fn now() -> Now {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH);
+    Now {
+        micros: 0,
+        unix_ms: unix.unwrap_or_default().as_millis() as u64,
+    }
 }
 
 /// Where the loop's questions go.
@@ -114,10 +122,9 @@ impl Desks {
         let deliver_batch = move |answers| {
             let _ = handle.deliver_batch(answers);
         };
-        let location = store::Location::parse(config.database().expose(), Path::new(""))?;
         let hash = hash::start(hash::threads(), deliver(reactor.handle()))
             .map_err(|error| format!("cannot start a thread for passwords: {error}"))?;
-        let store = Some(store::start(location, deliver_batch)?);
+        let store = Some(store::start(config.store(), deliver_batch)?);
         Ok(Rc::new(RefCell::new(Self { store, hash })))
     }
 
@@ -131,13 +138,6 @@ impl Desks {
             }
         }
     }
-}
-
-/// Reads a file of the page from the source tree this was built from; `name` is one that was embedded.
-#[cfg(debug_assertions)]
-fn read_edited(name: &str) -> Option<Vec<u8>> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/static");
-    std::fs::read(std::path::Path::new(folder).join(name)).ok()
 }
 
 /// Prints to standard output; a closed or full one is nobody's fault.

@@ -5,42 +5,42 @@ import { session } from './account/session.js';
 import { Banner } from './banner.js';
 import { Chat } from './chat.js';
 import { find } from './dom.js';
+import { mode } from './mode.js';
 import { Passerby } from './passerby.js';
 import * as router from './router.js';
 import * as settings from './settings.js';
 import { Start } from './start.js';
-import { tab } from './storage.js';
 import './viewport.js';
 
 const client = new Passerby(stranger.address);
 let start = null;
-let mode = tab.read('mode', 'text');
 let video = null;
 
 /** Without its devices a search for video would find people who see nobody. */
 function mayLook() {
-  if (mode !== 'video' || chat.isTalking || video?.isReady()) return true;
+  if (!mode.isVideo || chat.isTalking || video?.isReady()) return true;
   router.go('/video');
   return false;
 }
 
-const chat = new Chat(client, () => ({ mode, ...start.wish }), mayLook);
-
-function choose(wanted) {
-  if (wanted !== mode && chat.isSearching) chat.leave();
-  mode = wanted;
-  tab.write('mode', mode);
-  find('#chat-title').textContent = mode === 'video' ? 'Video chat' : 'Text chat';
-}
+const chat = new Chat(client, () => ({ mode: mode.wished, ...start.wish }), mayLook);
 
 function seek(wanted) {
-  choose(wanted);
+  if (wanted !== mode.wished && chat.isSearching) chat.leave();
+  mode.wished = wanted;
   chat.seek();
+}
+
+/** Names the way to the strangers for what is there: the conversation, if there is one. */
+function name() {
+  find('#chat-title').textContent = mode.isVideo ? 'Video chat' : 'Text chat';
+  const isVideo = router.isAt('/video') || (mode.isVideo && chat.phase !== 'idle');
+  router.rename('/', isVideo ? 'Video chat' : 'Text chat', chat.isTalking || chat.isSearching ? '/chat' : '/');
 }
 
 async function loadVideo() {
   const { assemble } = await import('./video/video.js');
-  video ??= assemble({ client, chat, seek, isVideo: () => mode === 'video' });
+  video ??= assemble({ client, chat, seek });
   return video.screen;
 }
 
@@ -53,7 +53,6 @@ start = new Start(client, {
   isTalking: () => chat.isTalking,
 });
 
-choose(mode);
 settings.start(() => {
   chat.forget();
   start.forget();
@@ -63,9 +62,12 @@ settings.start(() => {
 // Until something has happened in the chat, the first screen has its title, too.
 router.add({ ...start.screen, title: () => chat.title });
 router.add(chat.screen);
-router.add({ path: '/video', load: loadVideo, style: 'style/video.css' });
+router.add({ path: '/video', under: '/', load: loadVideo, style: 'style/video.css' });
 router.add({ path: '/rooms', label: 'Rooms', load: async () => (await import('./rooms/screen.js')).screen, style: 'style/rooms.css' });
 router.add({ path: '/account', label: 'Sign in', load: async () => (await import('./account/screen.js')).screen, style: 'style/account.css' });
+mode.addEventListener('change', name);
+chat.addEventListener('phase', name);
+router.follow(name);
 client.connect();
 stranger.follow(client, chat);
 const banner = new Banner();

@@ -4,6 +4,7 @@ import * as alert from './alert.js';
 import { Composer } from './composer.js';
 import { find, isComposing, isTouch } from './dom.js';
 import { Log } from './log.js';
+import { mode } from './mode.js';
 import { allowSound, notify } from './notify.js';
 import { Partner } from './partner.js';
 import { isTalking, step } from './phase.js';
@@ -31,6 +32,8 @@ export class Chat extends EventTarget {
   #wish;
   #mayLook;
   #phase = 'idle';
+  /** Why the last conversation ended. */
+  #reason = null;
   #composer = new Composer(find('#chat'), 'draft');
   #log = new Log((entry) => this.#retry(entry));
   #partner = new Partner();
@@ -53,6 +56,15 @@ export class Chat extends EventTarget {
     this.#show();
   }
 
+  get phase() {
+    return this.#phase;
+  }
+
+  /** Why the last conversation ended: what the server says of it, or `me`. */
+  get reason() {
+    return this.#reason;
+  }
+
   get isTalking() {
     return isTalking(this.#phase);
   }
@@ -68,12 +80,19 @@ export class Chat extends EventTarget {
 
   screen = {
     path: '/chat',
+    under: '/',
     element: find('#chat'),
     title: () => this.title,
     allows: () => this.#phase !== 'idle' || !this.#log.isEmpty,
     enter: () => {
       if (this.#phase !== 'idle') this.takeFocus();
       else find('#again').focus();
+    },
+    leave: () => {
+      // Whoever does not see themself any more must not be seen by a stranger.
+      if (!this.isSearching || !mode.isVideo) return;
+      this.leave();
+      if (!router.isAt('/video')) alert.say('The search for a video chat has ended, because you left it.');
     },
   };
 
@@ -125,7 +144,8 @@ export class Chat extends EventTarget {
       },
       error: ({ code, message }) => {
         if (code === 'replaced') this.#act('cancel');
-        alert.say(message);
+        // The lobby says that, and what to do.
+        if (code !== 'account_required' || !this.isSearching) alert.say(message);
       },
     };
     for (const [type, hear] of Object.entries(heard)) {
@@ -178,7 +198,7 @@ export class Chat extends EventTarget {
       this.#end('me');
     }
     this.#show();
-    if (after === 'idle' && this.#log.isEmpty) router.go('/');
+    if (after === 'idle' && this.#log.isEmpty && router.isAt('/chat')) router.go('/');
   }
 
   /** Looks for whom the person wishes for now. */
@@ -208,6 +228,7 @@ export class Chat extends EventTarget {
   }
 
   #end(reason) {
+    this.#reason = reason;
     this.#typing.stop();
     this.#log.end();
     this.#partner.leave();
@@ -241,7 +262,7 @@ export class Chat extends EventTarget {
 
   /** Puts the focus where one writes. A keyboard on glass would cover the pictures. */
   takeFocus() {
-    if (document.body.dataset.mode !== 'video' || !isTouch()) this.#composer.focus();
+    if (!mode.hasPictures || !isTouch()) this.#composer.focus();
   }
 
   #show() {

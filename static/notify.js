@@ -5,6 +5,8 @@ import { settings } from './settings.js';
 
 const NAME = 'Passerby';
 let base = NAME;
+/** What is said before the title, whatever that is. */
+let notice = '';
 let count = 0;
 /** What waits to be read, whether somebody looks or not. */
 let unread = 0;
@@ -13,6 +15,12 @@ let audio = null;
 /** Sets the title, without the number. */
 export function setTitle(title) {
   base = title || NAME;
+  draw();
+}
+
+/** Says something before the title, or nothing any more. */
+export function setNotice(words) {
+  notice = words;
   draw();
 }
 
@@ -37,7 +45,8 @@ export function allowSound() {
 
 function draw() {
   const sum = count + unread;
-  document.title = sum ? `(${sum}) ${base}` : base;
+  const title = notice ? `${notice} · ${base}` : base;
+  document.title = sum ? `(${sum}) ${title}` : title;
   const icon = find('link[rel=icon]');
   const name = sum ? 'favicon-dot.svg' : 'favicon.svg';
   if (!icon.href.endsWith(`/${name}`)) icon.href = new URL(name, import.meta.url).href;

@@ -13,10 +13,11 @@ let rest = null;
 /** Counts the changes of address, so that a screen that comes late is not shown any more. */
 let turn = 0;
 let watch = () => {};
+const followers = new Set();
 
 /**
- * Adds a screen: { path, label, load, style }. One with a `label` gets a link in the navigation. `load` is called when the
- * screen is first gone to and resolves to it; `style` is its style sheet, relative to this file.
+ * Adds a screen: { path, label, under, load, style }. One with a `label` gets a link in the navigation; one without may be `under`
+ * another's. `load` is called when the screen is first gone to and resolves to it; `style` is its style sheet, relative to this file.
  *
  * A screen is { element, title, connection, enter, leave, allows, forget }, all but the first optional. `title` is the tab's, and
  * `connection` what the banner tells of: each a value or a function. `enter(rest)` is called when the screen is shown, and
@@ -26,7 +27,7 @@ let watch = () => {};
 export function add(route) {
   routes.push({ screen: route.load ? null : route, failures: 0, ...route });
   const links = routes.filter(({ label }) => label);
-  find('#nav').replaceChildren(...links.map(({ label, path }) => make('a', { href: `#${path}`, textContent: label })));
+  find('#nav').replaceChildren(...links.map(({ label, path }) => make('a', { href: `#${path}`, textContent: label, 'data-path': path })));
   // One link leads nowhere that the brand does not.
   find('#nav').hidden = links.length < 2;
   for (const [path, count] of badges) badge(path, count);
@@ -56,18 +57,25 @@ export function refreshConnection() {
   if (current) watch(valueOf(current.screen.connection));
 }
 
-/** The link to a screen says something else now. */
-export function rename(path, label) {
+/** The link to a screen says something else now, and perhaps leads to something else. */
+export function rename(path, label, to = path) {
   const route = routes.find((known) => known.path === path);
   route.label = label;
-  const link = [...find('#nav').children].find(({ hash }) => hash === `#${path}`);
+  const link = linkTo(path);
   link.firstChild.textContent = label;
+  link.href = `#${to}`;
+}
+
+/** Calls `follower` whenever another screen is seen; the function that comes back ends that. */
+export function follow(follower) {
+  followers.add(follower);
+  return () => followers.delete(follower);
 }
 
 /** Shows at a screen's link how many things wait there. */
 export function badge(path, count) {
   badges.set(path, count);
-  const link = [...find('#nav').children].find(({ hash }) => hash === `#${path}`);
+  const link = linkTo(path);
   if (!link) return;
   find('.badge', link)?.remove();
   if (count) link.append(make('span', { className: 'badge' }, String(count), make('span', { className: 'unseen', textContent: ' unread' })));
@@ -113,6 +121,7 @@ export function start(changed) {
   void show();
 }
 
+const linkTo = (path) => [...find('#nav').children].find(({ dataset }) => dataset.path === path);
 const isBelow = (root, path) => (root === '/' ? path === '/' : path === root || path.startsWith(`${root}/`));
 const valueOf = (value) => (typeof value === 'function' ? value() : value);
 
@@ -123,19 +132,23 @@ function reveal(next, own) {
     next.screen.enter?.(own);
     return void watch(valueOf(next.screen.connection));
   }
-  current?.screen.leave?.();
+  const before = current;
   current = next;
+  before?.screen.leave?.();
   const { element } = next.screen;
   if (!element.isConnected) find('#main').append(element);
   for (const { screen } of routes) if (screen) screen.element.hidden = screen !== next.screen;
   document.body.dataset.screen = element.id;
+  // How far the last one was scrolled is of no use to this one.
+  find('#main').scrollTop = 0;
   for (const link of find('#nav').children) {
-    if (link.hash === `#${next.path}`) link.setAttribute('aria-current', 'page');
+    if (link.dataset.path === (next.under ?? next.path)) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
   refreshTitle();
   next.screen.enter?.(own);
   watch(valueOf(next.screen.connection));
+  for (const follower of followers) follower();
   // The keyboard goes on from here, wherever the screen has no better place.
   if (!element.contains(document.activeElement)) find('#main').focus({ preventScroll: true });
 }

@@ -3,8 +3,10 @@
 use std::io::{self, Cursor, Read, Write};
 
 use passerby::wire::frame::{self, Kind};
-use passerby::wire::message::{Appetite, Decoder, Message};
+use passerby::wire::message::{Appetite, Decoder, Message, Progress};
 use proptest::prelude::*;
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::{Role, WebSocket};
 
 /// A socket that keeps what is written and gives what it was made with.
@@ -81,8 +83,11 @@ fn decoded(bytes: &[u8], step: usize) -> Vec<Said> {
     let mut all = Vec::new();
     for piece in bytes.chunks(step) {
         let mut piece = piece.to_vec();
-        let mut at = 0;
-        while let Some(message) = decoder.next(&mut piece, &mut at, &appetite).expect("good") {
+        let mut progress = Progress::default();
+        while let Some(message) = decoder
+            .next(&mut piece, &mut progress, &appetite)
+            .expect("good")
+        {
             all.push(match message {
                 Message::Text(text) => Said::Text(text.to_owned()),
                 Message::Binary(bytes) => Said::Binary(bytes.to_vec()),
@@ -94,6 +99,38 @@ fn decoded(bytes: &[u8], step: usize) -> Vec<Said> {
     }
     assert!(!decoder.is_amid());
     all
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::Continue,
+    Kind::Text,
+    Kind::Binary,
+    Kind::Close,
+    Kind::Ping,
+    Kind::Pong,
+];
+
+/// What the other codec calls it.
+fn opcode(kind: Kind) -> OpCode {
+    match kind {
+        Kind::Continue => OpCode::Data(Data::Continue),
+        Kind::Text => OpCode::Data(Data::Text),
+        Kind::Binary => OpCode::Data(Data::Binary),
+        Kind::Close => OpCode::Control(Control::Close),
+        Kind::Ping => OpCode::Control(Control::Ping),
+        Kind::Pong => OpCode::Control(Control::Pong),
+    }
+}
+
+/// Whether the standard lets a client send such a header (RFC 6455 sections 5.1, 5.2 and 5.5).
+fn may_be_sent(header: &FrameHeader, payload_bytes: u64, header_bytes: usize) -> bool {
+    let is_control = matches!(header.opcode, OpCode::Control(_));
+    KINDS.iter().any(|kind| opcode(*kind) == header.opcode)
+        && !(header.rsv1 || header.rsv2 || header.rsv3)
+        && header.mask.is_some()
+        && (!is_control || (header.is_final && payload_bytes <= 125))
+        && header.len(payload_bytes) == header_bytes
+        && i64::try_from(payload_bytes).is_ok()
 }
 
 proptest! {
@@ -128,15 +165,62 @@ proptest! {
         }
     }
 
+    /// A header is what the other codec says, as far as a client may send it.
+    #[test]
+    fn headers_are_read_as_they_read_them(
+        first in prop_oneof![any::<u8>(), Just(0x81), Just(0x89)],
+        second in prop_oneof![any::<u8>(), Just(0xfe), Just(0xff)],
+        rest in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..13),
+            (0u64..70_000, any::<[u8; 5]>()).prop_map(|(length, rest)| [&length.to_be_bytes()[..], &rest].concat()),
+            (0u16..300, any::<[u8; 5]>()).prop_map(|(length, rest)| [&length.to_be_bytes()[..], &rest].concat()),
+        ],
+    ) {
+        let bytes = [&[first, second][..], &rest].concat();
+        let mut cursor = Cursor::new(&bytes);
+        let theirs = FrameHeader::parse(&mut cursor);
+        let header_bytes = cursor.position() as usize;
+        match (frame::parse(&bytes), theirs) {
+            (Ok(Some((ours, len))), Ok(Some((theirs, payload_bytes)))) => {
+                prop_assert_eq!((ours.payload_bytes, len), (payload_bytes, header_bytes));
+                prop_assert_eq!((ours.is_final, Some(ours.mask)), (theirs.is_final, theirs.mask));
+                prop_assert_eq!(opcode(ours.kind), theirs.opcode);
+                prop_assert!(may_be_sent(&theirs, payload_bytes, len));
+            }
+            (Ok(None), Ok(None)) => {}
+            (Err(refusal), theirs) => {
+                prop_assert_eq!(refusal.code, 1002);
+                // Some faults are certain before the header is whole.
+                if let Ok(Some((theirs, payload_bytes))) = theirs {
+                    prop_assert!(!may_be_sent(&theirs, payload_bytes, header_bytes));
+                }
+            }
+            (ours, theirs) => prop_assert!(false, "{ours:?}, but {theirs:?}"),
+        }
+    }
+
+    #[test]
+    fn headers_are_written_as_they_write_them(
+        kind in prop::sample::select(&KINDS[..]),
+        payload_bytes in prop_oneof![0usize..300, 65_000usize..66_000, any::<usize>()],
+    ) {
+        let mut ours = Vec::new();
+        frame::write_header(&mut ours, kind, payload_bytes);
+        let mut theirs = Vec::new();
+        let header = FrameHeader { opcode: opcode(kind), ..FrameHeader::default() };
+        header.format(payload_bytes as u64, &mut theirs).expect("written");
+        prop_assert_eq!(ours, theirs);
+    }
+
     /// Whatever bytes come, the decoder answers with messages or a refusal, and never panics.
     #[test]
     fn no_bytes_are_too_strange(bytes in prop::collection::vec(any::<u8>(), 0..300), step in 1usize..300) {
         let mut decoder = Decoder::default();
         'pieces: for piece in bytes.chunks(step) {
             let mut piece = piece.to_vec();
-            let mut at = 0;
+            let mut progress = Progress::default();
             loop {
-                match decoder.next(&mut piece, &mut at, &Appetite::default()) {
+                match decoder.next(&mut piece, &mut progress, &Appetite::default()) {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(refusal) => {

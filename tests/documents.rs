@@ -382,6 +382,246 @@ fn refusals_are_as_documented() {
     }
 }
 
+/// A request to one of the routes of the rooms: what it is to, where that is documented, its fields and body, and its answer.
+type Provoked = (
+    &'static str,
+    &'static str,
+    &'static str,
+    String,
+    String,
+    u16,
+);
+
+/// Makes requests in order, and notes which documented statuses they were answered with.
+fn provoke(
+    server: &Server,
+    api: &Value,
+    requests: Vec<Provoked>,
+    seen: &mut BTreeMap<(String, String), BTreeSet<String>>,
+) {
+    for (method, target, path, fields, body, status) in requests {
+        let mut raw = server.raw();
+        let request = match path {
+            "/api/ws" if !fields.contains("Sec-WebSocket-Version") => {
+                format!("{}{fields}\r\n", support::raw::handshake(target))
+            }
+            _ => {
+                let length = body.len();
+                format!(
+                    "{method} {target} HTTP/1.1\r\nHost: test\r\n{fields}Content-Length: {length}\r\n\r\n{body}"
+                )
+            }
+        };
+        raw.send(request);
+        let response = raw.response();
+        assert_eq!(
+            response.status,
+            status,
+            "{method} {target} {fields}{}",
+            response.text()
+        );
+        let operation = &api["paths"][path][method.to_lowercase()];
+        let documented = &operation["responses"][status.to_string()];
+        assert!(!documented.is_null(), "{method} {path} answers {status}");
+        let documented = resolve(api, documented);
+        if status >= 400 {
+            let schema = &documented["content"]["application/json"]["schema"];
+            let body: Value = serde_json::from_slice(&response.body).expect("JSON");
+            check(api, schema, &body).unwrap_or_else(|fault| panic!("{target}: {fault}"));
+        }
+        assert_eq!(
+            documented["headers"]["Retry-After"].is_null(),
+            response.field("retry-after").is_none(),
+            "{method} {target} {status}"
+        );
+        let key = (path.to_owned(), method.to_owned());
+        seen.entry(key).or_default().insert(status.to_string());
+    }
+}
+
+/// The routes of the rooms, with a request to each that makes sense.
+fn sensible() -> Vec<(&'static str, &'static str, &'static str, &'static str)> {
+    let room = r#"{"name":"Tea"}"#;
+    let words = r#"{"content":"x","sender":"c","sender_id":"g","room":"general"}"#;
+    vec![
+        ("GET", "/api/ws?user_id=c&username=c", "/api/ws", ""),
+        ("GET", "/api/rooms", "/api/rooms", ""),
+        ("POST", "/api/rooms", "/api/rooms", room),
+        (
+            "GET",
+            "/api/rooms/general/messages",
+            "/api/rooms/{id}/messages",
+            "",
+        ),
+        ("GET", "/api/users", "/api/users", ""),
+        ("POST", "/api/messages", "/api/messages", words),
+    ]
+}
+
+#[test]
+fn the_rooms_answer_with_every_documented_status_and_no_other() {
+    let mut seen = BTreeMap::new();
+    let none = String::new;
+    let elsewhere =
+        || "X-Forwarded-For: 203.0.113.7\r\nOrigin: https://foreign.example\r\n".to_owned();
+    let form = || "Content-Type: text/plain\r\n".to_owned();
+    let server = Server::start(&["--trusted-proxies", "127.0.0.1", "--room-rate", "0"]);
+    let api = document(&server, "/openapi.yaml");
+    let mut alice = server.client_at("/api/ws?user_id=alice&username=Alice");
+    let session = alice.expect("session")["token"].clone();
+    let session = session.as_str().expect("a token");
+    let again = format!("/api/ws?user_id=alice&username=Alice&session={session}");
+    let _tabs: Vec<Client> = (1..16).map(|_| server.client_at(&again)).collect();
+    let again: &'static str = again.leak();
+    let said = |who: &str, room: &str, words: &str| {
+        json!({ "content": words, "sender": "c", "sender_id": who, "room": room }).to_string()
+    };
+    let huge = json!({ "name": "x".repeat(70_000) }).to_string();
+    let mut requests: Vec<Provoked> = sensible()
+        .into_iter()
+        .map(|(method, target, path, body)| {
+            let status = match (method, path) {
+                (_, "/api/ws") => 101,
+                ("POST", "/api/rooms") => 201,
+                _ => 200,
+            };
+            (method, target, path, none(), body.to_owned(), status)
+        })
+        .collect();
+    requests.extend([
+        ("GET", "/api/ws", "/api/ws", none(), none(), 400),
+        ("GET", "/api/ws?user_id=b&username=b", "/api/ws", elsewhere(), none(), 403),
+        ("GET", "/api/ws?user_id=alice&username=b", "/api/ws", none(), none(), 409),
+        (
+            "GET",
+            "/api/ws?user_id=b&username=b",
+            "/api/ws",
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 12\r\n".to_owned(),
+            none(),
+            426,
+        ),
+        ("GET", again, "/api/ws", none(), none(), 429),
+        ("GET", "/api/rooms?limit=x", "/api/rooms", none(), none(), 400),
+        ("GET", "/api/rooms?after=x", "/api/rooms", none(), none(), 404),
+        ("POST", "/api/rooms", "/api/rooms", none(), "{}".into(), 400),
+        ("POST", "/api/rooms", "/api/rooms", elsewhere(), r#"{"name":"x"}"#.into(), 403),
+        ("POST", "/api/rooms", "/api/rooms", none(), huge.clone(), 413),
+        ("POST", "/api/rooms", "/api/rooms", form(), r#"{"name":"x"}"#.into(), 415),
+        ("GET", "/api/rooms/general/messages?before=x", "/api/rooms/{id}/messages", none(), none(), 400),
+        ("GET", "/api/rooms/x/messages", "/api/rooms/{id}/messages", none(), none(), 404),
+        ("GET", "/api/users?limit=x", "/api/users", none(), none(), 400),
+        ("GET", "/api/users?room=x", "/api/users", none(), none(), 404),
+        ("POST", "/api/messages", "/api/messages", none(), "{}".into(), 400),
+        ("POST", "/api/messages", "/api/messages", none(), said("alice", "general", "x"), 401),
+        ("POST", "/api/messages", "/api/messages", elsewhere(), said("g", "general", "x"), 403),
+        ("POST", "/api/messages", "/api/messages", none(), said("g", "x", "x"), 404),
+        ("POST", "/api/messages", "/api/messages", none(), said("g", "general", &"x".repeat(2_001)), 413),
+        ("POST", "/api/messages", "/api/messages", form(), said("g", "general", "x"), 415),
+    ]);
+    provoke(&server, &api, requests, &mut seen);
+    // Too much, and too many.
+    let refused = |status: u16| -> Vec<Provoked> {
+        let all = sensible().into_iter();
+        all.map(|(method, target, path, body)| {
+            (method, target, path, none(), body.to_owned(), status)
+        })
+        .collect()
+    };
+    let server = Server::start(&["--connect-rate", "0.001", "--connect-burst", "1"]);
+    assert_eq!(server.get("/api/rooms").status, 200);
+    let plain = refused(429).split_off(1);
+    provoke(&server, &api, plain, &mut seen);
+    let server = Server::start(&["--max-connections", "1"]);
+    let _only = server.client();
+    provoke(&server, &api, refused(503), &mut seen);
+    for ((path, method), statuses) in seen {
+        let documented = api["paths"][&path][method.to_lowercase()]["responses"].as_object();
+        let documented: BTreeSet<String> = documented.expect("responses").keys().cloned().collect();
+        assert_eq!(statuses, documented, "{method} {path}");
+    }
+}
+
+#[test]
+fn every_documented_code_of_the_rooms_is_told_and_no_other() {
+    let free = ["message-rate", "frame-rate", "room-rate"];
+    let free = free
+        .map(|key| [format!("--{key}"), "0".to_owned()])
+        .concat();
+    let free = [free, vec!["--rooms-create-on-join".to_owned()]].concat();
+    let free: Vec<&str> = free.iter().map(String::as_str).collect();
+    let (server, limited) = (Server::start(&free), Server::plain());
+    let api = document(&server, "/asyncapi.yaml");
+    let schema = &api["components"]["messages"]["roomsHearsError"]["payload"];
+    let mut codes: Vec<String> = Vec::new();
+    let mut refuse = |client: &mut Client, command: &Value, code: &str| {
+        client.say(command.clone());
+        let error = client.expect_error(code);
+        check(&api, schema, &error).unwrap_or_else(|fault| panic!("{fault}"));
+        codes.push(code.to_owned());
+    };
+    let say = |to: &str, id: &str, words: &str| json!({ "type": "text", "content": words, to: id });
+    let join = |room: &str| json!({ "type": "join_room", "content": room });
+    let come = |server: &Server, name: &str| {
+        let mut client = server.client_at(&format!("/api/ws?user_id={name}&username={name}"));
+        client.expect("session");
+        client.expect("system");
+        client.expect("system");
+        client
+    };
+    let mut alice = come(&limited, "alice");
+    for (command, code) in [
+        (json!([]), "bad_json"),
+        (json!({ "type": "x" }), "unknown_type"),
+        (json!({ "type": "text" }), "bad_field"),
+        (say("room", "general", &"x".repeat(2_001)), "too_long"),
+        (say("room", "general", "x"), "not_member"),
+        (join("nowhere"), "room_not_found"),
+    ] {
+        refuse(&mut alice, &command, code);
+    }
+    for _ in 0..20 {
+        alice.say(say("recipient", "alice", "a note"));
+        alice.expect("private");
+    }
+    refuse(
+        &mut alice,
+        &say("recipient", "alice", "too much"),
+        "rate_limited",
+    );
+    let mut bob = come(&server, "bob");
+    for room in 0..64 {
+        bob.say(join(&room.to_string()));
+        bob.expect("join");
+    }
+    refuse(&mut bob, &join("one more"), "too_many_rooms");
+    // Letters to nobody have an end.
+    let words = "\u{1f600}".repeat(2_000);
+    for letter in 0..2_000 {
+        bob.say(say("recipient", &format!("nobody{}", letter / 100), &words));
+        if bob.hear()["type"] == "error" {
+            break;
+        }
+    }
+    refuse(
+        &mut bob,
+        &say("recipient", "nobody at all", &words),
+        "mailbox_full",
+    );
+    let documented: Vec<&str> = schema["properties"]["code"]["enum"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    codes.sort_unstable();
+    assert_eq!(
+        codes,
+        BTreeSet::from_iter(documented)
+            .into_iter()
+            .collect::<Vec<_>>()
+    );
+}
+
 /// What is documented of one socket: the messages of one direction, by type.
 fn messages<'v>(api: &'v Value, channel: &str, side: &str) -> BTreeMap<&'v str, &'v Value> {
     api["channels"][channel]["messages"]
@@ -484,6 +724,7 @@ fn strangers_say_and_hear_what_is_documented() {
         (0, "offer"),
         (1, "answer"),
         (1, "iceCandidate"),
+        (0, "callState"),
         (0, "iceKey"),
         (0, "keepInTouch"),
         (1, "keepInTouch"),

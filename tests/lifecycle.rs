@@ -4,9 +4,11 @@
 mod support;
 
 use std::fs::Permissions;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -32,6 +34,37 @@ fn it_says_when_it_is_ready() {
     );
     assert_ne!(address.port(), 0);
     assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
+fn it_says_so_in_one_line_however_many_addresses_it_has() {
+    let directory = scratch();
+    let mut child = Launch {
+        flags: &["--listen", "127.0.0.1:0,127.0.0.2:0"],
+        ..Launch::default()
+    }
+    .command(&directory)
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .expect("the server starts");
+    let mut output = BufReader::new(child.stdout.take().expect("its output"));
+    let mut line = String::new();
+    output.read_line(&mut line).expect("a line");
+    assert!(
+        line.starts_with("passerby listening on http://127.0.0.1:"),
+        "{line}"
+    );
+    let pid = child.id().to_string();
+    let killed = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(killed.expect("kill").success());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).expect("text");
+    assert_eq!(rest, "");
+    let log = child.wait_with_output().expect("its end").stderr;
+    let log = String::from_utf8_lossy(&log);
+    assert!(log.contains("also listening on http://127.0.0.2:"), "{log}");
+    std::fs::remove_dir_all(directory).expect("removed");
 }
 
 #[test]
@@ -88,6 +121,14 @@ fn what_cannot_be_done_ends_with_one_line_and_a_code() {
             "sqlite:PATH",
         ),
         (vec![], vec![("DB_URL", "passerby.db")], 2, "DB_URL"),
+        (vec!["--db-url", "sqlite:x?mode=ro"], vec![], 2, "mode=ro"),
+        (
+            vec!["--db-url", "postgres://u:hunter2@h/d?sslmode=require"],
+            vec![],
+            2,
+            "TLS",
+        ),
+        (vec!["--db-url", "postgres:///d?user=u"], vec![], 2, "host"),
         (vec!["--private-room-ms", "999"], vec![], 2, "1000"),
         (vec!["--data", &broken], vec![], 1, "broken.json"),
         (vec!["--data", &tired], vec![], 1, "jwt_secret"),
@@ -253,6 +294,29 @@ fn a_secret_is_made_once_and_is_its_owners_alone() {
 }
 
 #[test]
+fn a_relative_file_is_one_in_the_data_directory_whatever_that_is_called() {
+    let home = scratch();
+    for name in ["data", "a?b", "file:c%20d#e"] {
+        for (flags, file) in [
+            (vec![], "passerby.db"),
+            (vec!["--db-url", "sqlite:people.db"], "people.db"),
+            (
+                vec!["--db-url", "sqlite:below/people.db"],
+                "below/people.db",
+            ),
+        ] {
+            let data = home.join(name);
+            let data_flag = data.display().to_string();
+            let flags = [vec!["--data", &data_flag], flags].concat();
+            let server = Server::start(&flags);
+            assert!(data.join(file).exists(), "{name} {file}");
+            drop(server);
+        }
+    }
+    std::fs::remove_dir_all(home).unwrap();
+}
+
+#[test]
 fn a_given_secret_is_not_written_down() {
     let data = scratch();
     let path = data.display().to_string();
@@ -283,8 +347,8 @@ fn secrets_are_not_printed() {
         ],
         ..Launch::default()
     });
-    assert_eq!(config["jwt_secret"], "***");
-    let url = "postgres://me:***@db:5432/chat?sslmode=disable";
+    assert_eq!(config["jwt_secret"], "(redacted)");
+    let url = "postgres://me:(redacted)@db:5432/chat?sslmode=disable";
     assert_eq!(config["db_url"], url);
     let config = printed(&Launch {
         flags: &["--print-config", "--db-url", "sqlite:flag.db"],

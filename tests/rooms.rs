@@ -559,7 +559,14 @@ fn mistakes_are_told_and_nothing_ends() {
 
 #[test]
 fn nobody_may_say_or_join_too_much() {
-    let server = Server::start(&["--message-rate", "1", "--message-burst", "3"]);
+    let server = Server::start(&[
+        "--message-rate",
+        "1",
+        "--message-burst",
+        "3",
+        "--room-burst",
+        "3",
+    ]);
     let mut alice = Guest::come(&server, "alice");
     alice.join("general");
     for _ in 0..3 {
@@ -594,7 +601,7 @@ fn nobody_may_say_or_join_too_much() {
 
 #[test]
 fn one_person_is_in_64_rooms_at_most() {
-    let server = Server::start(&["--rooms-create-on-join", "true"]);
+    let server = Server::start(&["--rooms-create-on-join", "true", "--room-rate", "0"]);
     let mut alice = Guest::come(&server, "alice");
     for bad in [" tea", "tea\n", " "] {
         alice
@@ -668,6 +675,253 @@ fn who_joins_is_sent_what_was_said() {
         );
     }
     assert_eq!(server.get("/api/rooms/nowhere/messages").status, 404);
+}
+
+#[test]
+fn lists_have_pages() {
+    let server = Server::start(&["--room-rate", "0"]);
+    let mut made = vec!["general".to_owned()];
+    for number in 0..1_200 {
+        made.push(create(&server, &format!("room number {number}")));
+    }
+    // The last one is listed, however many there are.
+    let list = |kind: &str, query: &str| {
+        let response = server.get(&format!("/api/{kind}?{query}"));
+        assert_eq!(response.status, 200, "{query}: {}", response.text());
+        body(&response)
+    };
+    let ids = |list: &Value| -> Vec<String> {
+        let items = list.as_array().expect("a list").iter();
+        let ids = items.map(|item| item["id"].as_str().expect("an id"));
+        ids.map(str::to_owned).collect()
+    };
+    for limit in ["", "limit=500&"] {
+        let (mut listed, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = list("rooms", &format!("{limit}{after}"));
+            listed.extend(ids(&page["rooms"]));
+            let Some(next) = page["next"].as_str() else {
+                break;
+            };
+            assert_eq!(listed.last().map(String::as_str), Some(next));
+            after = format!("after={next}");
+        }
+        assert_eq!(listed, made, "{limit}");
+    }
+    assert_eq!(ids(&list("rooms", "limit=1")["rooms"]), ["general"]);
+    assert_eq!(list("rooms", "limit=0"), json!({ "rooms": [] }));
+    let last = made.last().expect("a room");
+    assert_eq!(
+        list("rooms", &format!("after={last}")),
+        json!({ "rooms": [] })
+    );
+    // People are listed as they came, and the members of a room as they joined.
+    let mut people: Vec<Guest> = ["ann", "bob", "carl"]
+        .iter()
+        .map(|name| Guest::come(&server, name))
+        .collect();
+    for at in [2, 0, 1] {
+        people[at].join("general");
+    }
+    for (query, expected) in [
+        ("", vec!["ann", "bob", "carl"]),
+        ("after=ann", vec!["bob", "carl"]),
+        ("room=general", vec!["carl", "ann", "bob"]),
+        ("room=general&after=carl", vec!["ann", "bob"]),
+        ("room=general&after=bob", vec![]),
+    ] {
+        let page = list("users", query);
+        assert_eq!(ids(&page["users"]), expected, "{query}");
+        assert!(page.get("next").is_none());
+    }
+    let page = list("users", "room=general&limit=2");
+    assert_eq!(
+        (ids(&page["users"]).len(), &page["next"]),
+        (2, &json!("ann"))
+    );
+    // Whoever has gone is not where they were, but the order in which people came is still known.
+    let ann = people.remove(0);
+    ann.client.vanish();
+    server.await_metric("passerby_people", 2.0);
+    assert_eq!(ids(&list("users", "after=ann")["users"]), ["bob", "carl"]);
+    for (target, status) in [
+        ("/api/rooms?after=nowhere", 404),
+        ("/api/rooms?limit=x", 400),
+        ("/api/users?after=nobody", 404),
+        ("/api/users?room=general&after=ann", 404),
+        ("/api/users?limit=-1", 400),
+    ] {
+        assert_eq!(server.get(target).status, status, "{target}");
+    }
+}
+
+#[test]
+fn a_page_of_history_says_whether_it_is_all() {
+    let server = Server::start(&["--message-rate", "0"]);
+    let mut alice = Guest::come(&server, "alice");
+    alice.join("general");
+    for number in 0..60 {
+        alice.say(
+            "general",
+            &format!("{number}:{}", "\u{1f600}".repeat(1_900)),
+        );
+        alice.hear_text();
+    }
+    let page = |query: &str| body(&server.get(&format!("/api/rooms/general/messages{query}")));
+    let all = page("?limit=5");
+    assert_eq!(all["next"], all["messages"][0]["id"]);
+    // So many do not fit into one answer.
+    let (mut count, mut query) = (0, "?limit=200".to_owned());
+    loop {
+        let page = page(&query);
+        let messages = page["messages"].as_array().expect("a list");
+        assert!(!messages.is_empty() && messages.len() < 60);
+        count += messages.len();
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        query = format!("?limit=200&before={next}");
+    }
+    assert_eq!(count, 60);
+}
+
+#[test]
+fn names_can_be_seen_and_are_not_the_server_s() {
+    let server = Server::plain();
+    let knock = |id: &str, name: &str| {
+        let encoded =
+            |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02x}")).collect() };
+        let (id, name) = (encoded(id), encoded(name));
+        let target = format!("/api/ws?user_id={id}&username={name}");
+        let mut raw = server.raw();
+        raw.send(format!("{}\r\n", support::raw::handshake(&target)));
+        raw.response().status
+    };
+    for (id, name, status) in [
+        ("a", "Ann", 101),
+        ("b", "\u{5d0}\u{5d1}", 101),
+        ("c", "System", 400),
+        ("c", "\u{ff33}YS\u{200b}tem", 400),
+        ("SYSTEM", "Ann", 409),
+        ("c", "\u{200b}", 400),
+        ("\u{200b}", "c", 400),
+        ("c", "\u{202e}nnA", 400),
+        ("c\u{2066}", "c", 400),
+    ] {
+        assert_eq!(knock(id, name), status, "{id:?} {name:?}");
+    }
+    let good = json!({ "content": "x", "sender": "c", "sender_id": "c", "room": "general" });
+    for (field, value, status, words) in [
+        ("sender", "System", 400, "this sender is the server's own"),
+        (
+            "sender",
+            "\u{200b}",
+            400,
+            "sender must be UTF-8 text, all of which is seen",
+        ),
+        ("sender", " ", 400, "sender_id and sender are required"),
+        (
+            "sender_id",
+            "\u{202e}",
+            400,
+            "sender_id must be UTF-8 text, all of which is seen",
+        ),
+        (
+            "sender_id",
+            "System",
+            401,
+            "missing or wrong session token for this sender_id",
+        ),
+    ] {
+        let mut bad = good.clone();
+        bad[field] = json!(value);
+        let response = post(&server, "/api/messages", &bad);
+        assert_eq!(
+            (response.status, response.error()),
+            (status, words.to_owned()),
+            "{field} {value:?}"
+        );
+    }
+    for name in ["\u{200b}", "\u{202e}evil", "te\u{0}a"] {
+        assert_eq!(
+            post(&server, "/api/rooms", &json!({ "name": name })).status,
+            400,
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
+fn plain_requests_speak_from_outside() {
+    let server = Server::plain();
+    let (mut alice, bob) = (Guest::come(&server, "alice"), Guest::come(&server, "bob"));
+    alice.join("general");
+    // Bob is here and not in the room; Carl was never here, whatever token he brings.
+    let carl = json!({ "content": "from outside", "sender": "Carl", "sender_id": "carl", "room": "general" });
+    let bearer = format!("Authorization: Bearer {}\r\n", bob.token);
+    for (id, name) in [("bob", "bob"), ("carl", "Carl")] {
+        let mut posting = carl.clone();
+        posting["sender_id"] = json!(id);
+        let response = request(
+            &server,
+            "POST",
+            "/api/messages",
+            &bearer,
+            &posting.to_string(),
+        );
+        assert_eq!(response.status, 200, "{}", response.text());
+        assert_eq!(alice.client.expect("text")["sender"], name);
+    }
+    // An id for which only letters wait is nobody's.
+    let letter =
+        json!({ "content": "x", "sender": "Carl", "sender_id": "carl", "recipient": "dora" });
+    assert_eq!(
+        body(&post(&server, "/api/messages", &letter))["delivered"],
+        false
+    );
+    let mut dora = carl;
+    dora["sender_id"] = json!("dora");
+    assert_eq!(post(&server, "/api/messages", &dora).status, 200);
+}
+
+#[test]
+fn refusals_are_counted_by_cause() {
+    let server = Server::plain();
+    let alice = Guest::come(&server, "alice");
+    let _tabs: Vec<Guest> = (1..16).map(|_| alice.again(&server)).collect();
+    let knock = |query: &str| {
+        let mut raw = server.raw();
+        let target = format!("/api/ws?{query}");
+        raw.send(format!("{}\r\n", support::raw::handshake(&target)));
+        raw.response()
+    };
+    let session = &alice.token;
+    let seventeenth = knock(&format!("user_id=alice&username=a&session={session}"));
+    assert_eq!(seventeenth.status, 429);
+    assert!(seventeenth.field("retry-after").is_some());
+    assert_eq!(knock("user_id=alice&username=a").status, 409);
+    let posting = |id: &str, room: &str, content: &str| json!({ "content": content, "sender": "c", "sender_id": id, "room": room });
+    let long = "x".repeat(2_001);
+    for (id, room, content, status) in [
+        ("alice", "general", "x", 401),
+        ("c", "nowhere", "x", 404),
+        ("c", "general", "", 400),
+        ("c", "general", &*long, 413),
+    ] {
+        let response = post(&server, "/api/messages", &posting(id, room, content));
+        assert_eq!(response.status, status);
+    }
+    for cause in [
+        "person_connections",
+        "conflict",
+        "token",
+        "not_found",
+        "bad_request",
+        "body_too_large",
+    ] {
+        let count = server.metric(&format!("passerby_refusals_total{{cause=\"{cause}\"}}"));
+        assert_eq!(count, 1.0, "{cause}");
+    }
 }
 
 #[test]

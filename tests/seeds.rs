@@ -1,4 +1,5 @@
-//! The promises of the services that this one replaces, word for word as their documents make them.
+//! The promises of the stranger chats that this one replaces, word for word as their documents make them. Those of the rooms
+//! are in `rooms.rs`.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;

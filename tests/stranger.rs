@@ -80,7 +80,7 @@ fn two_who_search_meet_and_talk() {
         (&json!(true), &json!(false))
     );
 
-    one.chat("Hello stranger!");
+    one.chat_unheard("Hello stranger!");
     let message = other.expect("message");
     assert_eq!(
         names(&message),
@@ -93,7 +93,7 @@ fn two_who_search_meet_and_talk() {
         "{message}"
     );
     assert!(is_timestamp(&message["timestamp"]), "{message}");
-    other.chat("Hi!");
+    other.chat_unheard("Hi!");
     let answer = one.expect("message");
     assert_ne!(answer["userId"], message["userId"]);
     assert_ne!(answer["id"], message["id"]);

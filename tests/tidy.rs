@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// The layers from the bottom up; a file may use its own layer and those before it.
 const LAYERS: &[&str] = &[
-    "limits", "kernel", "wire", "conn", "service", "app", "edge", "net", "config",
+    "limits", "kernel", "defaults", "wire", "conn", "service", "app", "edge", "net", "config",
 ];
 
 /// Layers that are pure: told the time, given their seeds, and free of system calls and locks.
-const PURE: &[&str] = &["limits", "kernel", "wire", "conn", "service", "app"];
+const PURE: &[&str] = &[
+    "limits", "kernel", "defaults", "wire", "conn", "service", "app",
+];
 
 const IMPURE: &[&str] = &[
     "mio::",

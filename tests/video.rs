@@ -21,17 +21,24 @@ fn find(client: &mut Client) {
     client.say(json!({ "type": "findMatch", "mode": "video" }));
 }
 
-/// Two people in a video pair, the initiator first, and their keys.
-fn callers(server: &Server) -> ([Client; 2], [String; 2]) {
+/// Two people in a video pair, the initiator first, and what they were told of it.
+fn pair(server: &Server) -> ([Client; 2], [Value; 2]) {
     let (mut one, mut other) = (server.client(), server.client());
     find(&mut one);
     one.expect("searching");
     find(&mut other);
-    let keys = [&mut one, &mut other].map(|client| {
-        let joined = client.expect("strangerJoined");
-        joined["iceKey"].as_str().expect("a key").to_owned()
-    });
-    ([one, other], keys)
+    let joined = [&mut one, &mut other].map(|client| client.expect("strangerJoined"));
+    ([one, other], joined)
+}
+
+/// Two people in a video pair, the initiator first, and their keys.
+fn callers(server: &Server) -> ([Client; 2], [String; 2]) {
+    let (people, joined) = pair(server);
+    (people, joined.map(|joined| key_of(&joined)))
+}
+
+fn key_of(message: &Value) -> String {
+    message["iceKey"].as_str().expect("a key").to_owned()
 }
 
 fn ice(server: &Server, key: &str) -> Response {
@@ -68,7 +75,10 @@ fn a_member_of_a_video_pair_is_told_the_servers() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let left = until.parse::<u64>().unwrap() - now.as_secs();
     assert!((540..=600).contains(&left), "{left}");
-    assert!(uuid::Uuid::try_parse(id).is_ok());
+    assert!(
+        id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{id}"
+    );
     assert_eq!(turn["credential"].as_str().unwrap().len(), 28);
 }
 
@@ -167,19 +177,104 @@ fn a_text_pair_has_no_key() {
 }
 
 #[test]
+fn keys_and_credentials_tell_nothing_of_whose_they_are() {
+    let server = Server::start(RELAY);
+    let mut handles = Vec::new();
+    for _ in 0..4 {
+        let ([mut one, mut other], keys) = callers(&server);
+        one.say(json!({ "type": "sendMessage", "text": "hi" }));
+        let user = other.expect("message")["userId"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let body = body(&ice(&server, &keys[0]));
+        let username = body["iceServers"][1]["username"].as_str().unwrap();
+        for known in [&user, &user.replace('-', ""), &keys[0][8..].to_owned()] {
+            assert!(!username.contains(known), "{username}");
+        }
+        handles.extend(keys.map(|key| u32::from_str_radix(&key[..8], 16).unwrap()));
+    }
+    // Were they places in a table, they would be small.
+    let small = handles.iter().filter(|handle| **handle < 1 << 16).count();
+    assert!(small < 2, "{handles:x?}");
+}
+
+#[test]
 fn a_long_call_gets_further_keys_but_not_without_end() {
     let server = Server::start(RELAY);
     let ([mut one, _other], [first, _]) = callers(&server);
-    one.say(json!({ "type": "iceKey" }));
-    let second = one.expect("iceKey")["iceKey"].as_str().unwrap().to_owned();
+    let mut renew = || {
+        one.say(json!({ "type": "iceKey" }));
+        one.hear()
+    };
+    // A key in place of one that was not used costs nothing but itself.
+    let second = key_of(&renew());
     assert_refused(&ice(&server, &first));
     assert_eq!(ice(&server, &second).status, 200);
-    for _ in 0..4 {
+    // Two more credentials are to be had at once, and then one in half of the hour for which they work.
+    for _ in 0..2 {
+        assert_eq!(ice(&server, &key_of(&renew())).status, 200);
+    }
+    let refused = renew();
+    assert_eq!(refused["code"], "rate_limited");
+    let retry_ms = refused["retryMs"].as_u64().unwrap();
+    assert!((1_700_000..=1_800_000).contains(&retry_ms), "{retry_ms}");
+}
+
+#[test]
+fn keys_are_not_asked_for_without_end() {
+    let server = Server::start(RELAY);
+    let ([mut one, _other], _) = callers(&server);
+    for _ in 0..5 {
         one.say(json!({ "type": "iceKey" }));
         one.expect("iceKey");
     }
     one.say(json!({ "type": "iceKey" }));
-    assert!(one.expect_error("rate_limited")["retryMs"].is_u64());
+    let retry_ms = one.expect_error("rate_limited")["retryMs"].as_u64();
+    assert!(retry_ms.is_some_and(|ms| ms <= 10_000), "{retry_ms:?}");
+}
+
+#[test]
+fn each_is_told_how_the_other_s_side_of_the_call_is() {
+    for server in [Server::plain(), private()] {
+        let ([mut one, mut other], _) = callers(&server);
+        let state = json!({ "camera": true, "revealed": false, "where": "192.168.1.5" });
+        one.say(json!({ "type": "callState", "state": state }));
+        let heard = other.expect("callState");
+        assert_eq!(heard["state"], json!({ "camera": true, "revealed": false }));
+        assert!(heard["pairId"].is_string());
+        one.say(json!({ "type": "callState", "state": { "text": 1 } }));
+        assert_eq!(one.expect_error("bad_field")["field"], "state");
+        // What is meant for another pair is ignored.
+        one.say(json!({ "type": "callState", "state": {}, "pairId": uuid::Uuid::nil() }));
+        one.expect_nothing();
+        other.expect_nothing();
+    }
+    let server = Server::plain();
+    let mut alone = server.client();
+    alone.say(json!({ "type": "callState", "state": {} }));
+    alone.expect_error("bad_state");
+    let mut other = server.client();
+    alone.meet(&mut other);
+    alone.say(json!({ "type": "callState", "state": {} }));
+    alone.expect_error("bad_state");
+}
+
+#[test]
+fn signals_are_bounded_in_bytes_too() {
+    let server = Server::start(&["--frame-rate", "0"]);
+    let ([mut one, mut other], _) = callers(&server);
+    let long = json!({ "type": "offer", "sdp": "x".repeat(60_000) });
+    // 256 KiB at once; the fifth is on credit.
+    for _ in 0..5 {
+        one.say(long.clone());
+        other.expect("offer");
+    }
+    one.say(long);
+    let retry_ms = one.expect_error("rate_limited")["retryMs"].as_u64();
+    assert!(retry_ms.is_some_and(|ms| ms <= 1_000), "{retry_ms:?}");
+    other.expect_nothing();
+    one.chat_with(&mut other, "words have a budget of their own");
 }
 
 #[test]
@@ -250,6 +345,63 @@ fn in_private_only_relays_are_heard_of() {
     assert_eq!(one.expect_error("bad_field")["field"], "sdp");
     other.expect_nothing();
     one.expect_nothing();
+}
+
+#[test]
+fn in_private_both_are_told_before_they_do_anything() {
+    let (_people, joined) = pair(&private());
+    for joined in joined {
+        assert_eq!(joined["relayOnly"], true);
+    }
+    let server = private();
+    let mut somebody = server.client();
+    somebody.say(json!({ "type": "stats" }));
+    assert_eq!(somebody.expect("stats")["relayOnly"], true);
+    let server = Server::start(RELAY);
+    let ([mut one, _other], [joined, _]) = pair(&server);
+    assert!(joined.get("relayOnly").is_none());
+    one.say(json!({ "type": "stats" }));
+    assert!(one.expect("stats").get("relayOnly").is_none());
+}
+
+#[test]
+fn in_private_a_relay_is_not_taken_to_be_where_none_is() {
+    let line = |address: &str| {
+        let line = format!("candidate:1 1 udp 5 {address} 50123 typ relay raddr 0.0.0.0 rport 0");
+        json!({ "type": "iceCandidate", "candidate": line })
+    };
+    let server = private();
+    let ([mut one, mut other], _) = callers(&server);
+    for address in ["127.0.0.1", "::1", "169.254.3.4", "0.0.0.0"] {
+        one.say(line(address));
+    }
+    one.say(line("10.1.2.3"));
+    let heard = other.expect("iceCandidate")["candidate"].to_string();
+    assert!(heard.contains("10.1.2.3"), "{heard}");
+    one.expect_nothing();
+    let here = [
+        "--turn-secret",
+        SECRET,
+        "--ice-servers",
+        "turn:127.0.0.1:3478",
+    ];
+    let server = Server::start(&[&here[..], &["--video-relay-only"]].concat());
+    let ([mut one, mut other], _) = callers(&server);
+    one.say(line("127.0.0.1"));
+    other.expect("iceCandidate");
+}
+
+#[test]
+fn in_private_a_description_has_a_length() {
+    let server = private();
+    let ([mut one, mut other], _) = callers(&server);
+    let head = "v=0\no=- 1 2 x\n";
+    for rest in ["a=x\n".repeat(2_001), "x".repeat(33_000)] {
+        one.say(json!({ "type": "offer", "sdp": format!("{head}{rest}") }));
+        one.expect_error("too_long");
+    }
+    one.say(json!({ "type": "offer", "sdp": head }));
+    other.expect("offer");
 }
 
 #[test]

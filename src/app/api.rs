@@ -3,6 +3,7 @@
 use super::App;
 use super::routes::{self, Resource};
 use crate::conn::{Request, Turn};
+use crate::kernel::addresses::Subscriber;
 use crate::kernel::stats::Refused;
 use crate::service::rooms::Knock;
 use crate::wire::head::Method;
@@ -14,28 +15,27 @@ impl App {
     pub(super) fn open_rooms<'a>(
         &mut self,
         request: &Request<'a>,
-        turn: &mut Turn<'_>,
     ) -> Result<&'a str, (Response, Refused)> {
         let key = upgrade::check(request.head)?;
         self.check_origin(request)?;
         self.check_draining()?;
-        let admitted = self.rooms.admit(request.conn, request.head.query, turn);
+        let client = Subscriber::of(request.client);
+        let admitted = self.rooms.admit(request.conn, request.head.query, client);
         admitted.map_err(|knock| match knock {
-            Knock::Malformed(message) => (
-                Response::error(Status::BAD_REQUEST, message),
-                Refused::BadRequest,
-            ),
+            Knock::Malformed(message) => {
+                let response = Response::error(Status::BAD_REQUEST, &message);
+                (response, Refused::BadRequest)
+            }
             Knock::Taken => {
                 let message =
                     "this user_id is in use; bring its session token to open another socket";
-                (Response::error(Status::CONFLICT, message), Refused::Token)
+                let response = Response::error(Status::CONFLICT, message);
+                (response, Refused::Conflict)
             }
             Knock::TooMany => {
                 let response = Response::error(Status::TOO_MANY_REQUESTS, "too many sockets");
-                (
-                    response.with_retry_after_ms(5_000),
-                    Refused::PersonConnections,
-                )
+                let response = response.with_retry_after_ms(5_000);
+                (response, Refused::PersonConnections)
             }
         })?;
         Ok(key)
@@ -55,8 +55,8 @@ impl App {
             self.check_origin(request)?;
             self.check_draining()?;
         }
-        Ok(match (resource, posts) {
-            (Resource::Rooms, false) => self.rooms.list_rooms(),
+        match (resource, posts) {
+            (Resource::Rooms, false) => self.rooms.list_rooms(request.head),
             (Resource::Rooms, true) => self.rooms.create_room(request, turn),
             (Resource::RoomMessages, _) => {
                 let id = routes::segment(path, request.head.path).unwrap_or_default();
@@ -66,9 +66,9 @@ impl App {
             (Resource::Messages, _) => self.rooms.post_message(request, turn),
             (Resource::Ice, _) => {
                 let answer = self.stranger.ice(request, turn);
-                answer.map_err(|refusal| (refusal, Refused::Token))?
+                answer.map_err(|refusal| (refusal, Refused::Token))
             }
-        })
+        }
     }
 
     /// Lets pages from allowed origins read a response of a route that is shared with them (Fetch standard, section 3.3).

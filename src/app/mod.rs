@@ -15,6 +15,7 @@ use crate::kernel::ask::{Outcome, Ticket};
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::stats::{CloseCause, Refused};
+use crate::kernel::time::Now;
 use crate::service::account::Accounts;
 use crate::service::rooms::{self, Rooms};
 use crate::service::stranger::{Account, Format, Opening, Pact, Stranger};
@@ -78,8 +79,8 @@ pub struct App {
 pub type Server = conn::Connections<App>;
 
 impl App {
-    /// A program without people, whose tokens are signed with `key`. Everything random follows from `seed`.
-    pub fn new(settings: Settings, key: Key, seed: [u8; 32]) -> Self {
+    /// A program without people that begins now, whose tokens are signed with `key`. Everything random follows from `seed`.
+    pub fn new(settings: Settings, key: Key, seed: [u8; 32], now: Now) -> Self {
         // Each service has a generator of its own: what one shows says nothing about what another hides.
         let mut random = StdRng::from_seed(seed);
         let mut fork = || {
@@ -89,7 +90,7 @@ impl App {
         };
         Self {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
-            rooms: Rooms::new(settings.rooms.clone(), fork()),
+            rooms: Rooms::new(settings.rooms.clone(), fork(), now),
             accounts: Accounts::new(settings.accounts.clone(), key, fork()),
             pacts: BTreeMap::new(),
             sharings: BTreeMap::new(),
@@ -208,7 +209,7 @@ impl App {
                 Ok(key) => Reply::Open(Face::Stranger, key),
                 Err(refusal) => refuse(refusal, turn),
             },
-            Endpoint::Rooms => match self.open_rooms(request, turn) {
+            Endpoint::Rooms => match self.open_rooms(request) {
                 Ok(key) => Reply::Open(Face::Rooms, key),
                 Err(refusal) => refuse(refusal, turn),
             },

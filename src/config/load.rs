@@ -2,16 +2,13 @@
 //! the environment, the flags.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
 use serde_json::Value;
 
-use super::Config;
-use super::keys::{KEYS, Key};
+use super::keys::KEYS;
+use super::{Config, file};
 
-/// The file that is read when it exists and no other is named.
-const DEFAULT_FILE: &str = "config.json";
 const PREFIX: &str = "PASSERBY_";
 /// Variables without the prefix that platforms set, or that are usual, and the keys they stand for.
 const FOREIGN: &[(&str, &str)] = &[
@@ -48,12 +45,12 @@ pub fn load(
             .find(|(name, _)| *name == variable)
             .map(|(_, path)| path.clone())
     });
-    apply_file(&mut config, named)?;
+    file::apply(&mut config, named)?;
     apply_environment(&mut config, &environment)?;
     for key in KEYS {
         if let Some(value) = flags.get_one::<String>(key.name) {
-            let flag = flag(key);
-            (key.set)(&mut config, value).map_err(|error| format!("--{flag}: {error}"))?;
+            key.read(&mut config, value)
+                .map_err(|error| format!("--{}: {error}", key.flag()))?;
         }
     }
     config.check()?;
@@ -105,72 +102,16 @@ fn command() -> Command {
         );
     KEYS.iter().fold(command, |command, key| {
         let argument = Arg::new(key.name)
-            .long(flag(key))
+            .long(key.flag())
             .value_name(key.value)
             .allow_negative_numbers(true)
-            .help(key.help);
+            .help(format!("{} [default: {}]", key.help, key.default()));
         command.arg(if key.value == "BOOL" {
             argument.num_args(0..=1).default_missing_value("true")
         } else {
             argument
         })
     })
-}
-
-/// A key's name as a flag.
-fn flag(key: &Key) -> String {
-    key.name.replace('_', "-")
-}
-
-fn apply_file(config: &mut Config, named: Option<String>) -> Result<(), String> {
-    let path = match named {
-        Some(path) => PathBuf::from(path),
-        None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
-        None => return Ok(()),
-    };
-    let shown = path.display();
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{shown}: {error}"))?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| format!("{shown}: {error}"))?;
-    let Value::Object(_) = value else {
-        return Err(format!("{shown}: the file must hold a JSON object"));
-    };
-    let mut entries = Vec::new();
-    flatten("", &value, &mut entries);
-    for (name, value) in entries {
-        let key = KEYS
-            .iter()
-            .find(|key| key.name == name || key.aliases.contains(&name.as_str()))
-            .ok_or_else(|| format!("{shown}: there is no key '{name}'"))?;
-        let text = scalar(value).ok_or_else(|| format!("{shown}: {name}: cannot be {value}"))?;
-        (key.set)(config, &text).map_err(|error| format!("{shown}: {name}: {error}"))?;
-    }
-    Ok(())
-}
-
-/// Names nested values by their path, with dots.
-fn flatten<'a>(prefix: &str, value: &'a Value, entries: &mut Vec<(String, &'a Value)>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let dot = if prefix.is_empty() { "" } else { "." };
-                flatten(&format!("{prefix}{dot}{name}"), value, entries);
-            }
-        }
-        value => entries.push((prefix.to_owned(), value)),
-    }
-}
-
-/// A value as one would write it as a flag; a list has commas.
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
-        Value::Array(items) => {
-            let items: Option<Vec<String>> = items.iter().map(scalar).collect();
-            items.map(|items| items.join(","))
-        }
-        _ => None,
-    }
 }
 
 fn apply_environment(config: &mut Config, environment: &[(String, String)]) -> Result<(), String> {
@@ -181,7 +122,8 @@ fn apply_environment(config: &mut Config, environment: &[(String, String)]) -> R
         // Some platforms set an empty port where there is none.
         let is_none = variable == "PORT" && value.is_empty();
         if let (Some(key), false) = (key, is_none) {
-            (key.set)(config, value).map_err(|error| format!("{variable}: {error}"))?;
+            key.read(config, value)
+                .map_err(|error| format!("{variable}: {error}"))?;
         }
     }
     for (variable, value) in environment {
@@ -195,7 +137,8 @@ fn apply_environment(config: &mut Config, environment: &[(String, String)]) -> R
             .iter()
             .find(|key| key.name.to_ascii_uppercase() == name)
             .ok_or_else(|| format!("{variable}: there is no such key"))?;
-        (key.set)(config, value).map_err(|error| format!("{variable}: {error}"))?;
+        key.read(config, value)
+            .map_err(|error| format!("{variable}: {error}"))?;
     }
     Ok(())
 }
@@ -265,7 +208,7 @@ mod tests {
         assert_eq!(run(&[], &both).expect("good").listen, [Bind::Every(3000)]);
         let reversed = [("PASSERBY_DB_URL", "sqlite:a"), ("DB_URL", "sqlite:b")];
         let config = run(&[], &reversed).expect("good");
-        assert_eq!(config.database().expose(), "sqlite:a");
+        assert_eq!(config.db_url.url(), "sqlite:a");
     }
 
     #[test]
@@ -291,6 +234,12 @@ mod tests {
             (vec!["--message-rate", "NaN"], vec![], "--message-rate"),
             (vec!["--listen", "here"], vec![], "--listen"),
             (vec!["--log", "loud"], vec![], "--log"),
+            (vec!["--data", ""], vec![], "--data: is empty"),
+            (
+                vec![],
+                vec![("PASSERBY_DATA", "")],
+                "PASSERBY_DATA: is empty",
+            ),
             (
                 vec!["--stranger-format", "xml"],
                 vec![],
@@ -364,6 +313,40 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_for_a_secret_is_not_taken_for_one() {
+        let environment = [
+            ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("DB_URL", "postgres://u:hunter2@h/d?password=hunter2"),
+            ("PASSERBY_TURN_SECRET", "0123456789abcdef"),
+        ];
+        let printed = run(&["--print-config"], &environment).expect_err("printed");
+        let path = file("redacted", &printed);
+        let mut secrets = 0;
+        for key in KEYS {
+            let Some(value) = printed.lines().find_map(|line| {
+                let value = line.trim().strip_prefix(&format!("\"{}\": \"", key.name))?;
+                value.trim_end_matches(',').strip_suffix('"')
+            }) else {
+                continue;
+            };
+            if !value.contains("(redacted)") {
+                continue;
+            }
+            secrets += 1;
+            let variable = format!("PASSERBY_{}", key.name.to_ascii_uppercase());
+            let flag = format!("--{}", key.flag());
+            for error in [
+                run(&[&flag, value], &[]).expect_err("refused as a flag"),
+                run(&[], &[(&variable, value)]).expect_err("refused in the environment"),
+                run(&["--config", &path], &[]).expect_err("refused in the file"),
+            ] {
+                assert!(error.contains("the secret itself is needed"), "{error}");
+            }
+        }
+        assert_eq!(secrets, 3);
+    }
+
+    #[test]
     fn secrets_are_neither_printed_nor_debugged() {
         let secret = "0123456789abcdef0123456789abcdef";
         let environment = [
@@ -377,7 +360,7 @@ mod tests {
             assert!(!text.contains(secret), "{text}");
             assert!(!text.contains("hunter2"), "{text}");
         }
-        assert_eq!(config.database().expose(), "postgres://u:hunter2@h/d");
+        assert_eq!(config.db_url.url(), "postgres://u:(redacted)@h/d");
         assert_eq!(config.jwt_secret, Some(Secret::new(secret.to_owned())));
     }
 
@@ -406,11 +389,37 @@ mod tests {
     }
 
     #[test]
-    fn every_key_has_a_flag() {
+    fn every_key_has_a_flag_and_the_help_tells_its_default() {
         command().debug_assert();
         let help = command().render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for key in KEYS {
-            assert!(help.contains(&format!("--{}", flag(key))), "{}", key.name);
+            assert!(help.contains(&format!("--{}", key.flag())), "{}", key.name);
+            let told = format!("{} [default: {}]", key.help, key.default());
+            assert!(help.contains(&told), "{}: {told}", key.name);
+            assert!(!key.default().is_empty(), "{}", key.name);
         }
+    }
+
+    /// The table has a row for each key, or for several that belong together.
+    #[test]
+    fn the_readme_tells_every_key_and_its_default() {
+        let readme = include_str!("../../README.md");
+        let mut rows = Vec::new();
+        for line in readme.lines().filter(|line| line.starts_with("| `")) {
+            let mut columns = line.split('|').skip(1).map(str::trim);
+            let names = columns.next().unwrap_or_default().split(", ");
+            let defaults = columns.next().unwrap_or_default().split(", ");
+            let names = names.map(|name| name.trim_matches('`'));
+            let defaults = defaults.map(|default| default.trim_matches('`'));
+            rows.extend(names.zip(defaults));
+        }
+        for key in KEYS {
+            let row = rows.iter().find(|(name, _)| *name == key.name);
+            let (_, told) = row.unwrap_or_else(|| panic!("{} is not in the README", key.name));
+            let told = if told.is_empty() { key.instead } else { told };
+            assert_eq!(told, key.default(), "{}", key.name);
+        }
+        assert_eq!(rows.len(), KEYS.len());
     }
 }

@@ -1,6 +1,6 @@
 //! What an operator may set, and where from: defaults, then a file, then the environment, then flags.
 
-mod database;
+mod file;
 mod keys;
 mod load;
 
@@ -9,40 +9,25 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use log::LevelFilter;
 
-use crate::kernel::bucket::Rate;
+use crate::edge::store::Location;
+use crate::kernel::bucket::Pace;
 use crate::kernel::secret::Secret;
 use crate::net::Bind;
 use crate::service::stranger::{Format, Opening, Video};
 use crate::wire::ice::IceUrl;
 use crate::wire::origin::Allowed;
-use crate::{app, conn, limits, net, service};
+use crate::{app, conn, defaults, limits, net, service};
 
 pub use keys::{KEYS, Key};
 pub use load::{Invocation, load};
 
-/// A rate as an operator writes it: so many a second, so many at once. 0 a second is no limit.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
-    /// In the long run.
-    pub per_second: f64,
-    /// At once.
-    pub burst: u32,
-}
-
-impl Pace {
-    /// The same as a budget.
-    pub fn rate(self) -> Rate {
-        Rate::new(self.per_second, self.burst)
-    }
-}
-
 /// Everything that can be set. The keys, with their descriptions, are in [`KEYS`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[allow(missing_docs)] // Each field is the key of the same name.
 pub struct Config {
     pub listen: Vec<Bind>,
     pub data: PathBuf,
-    pub db_url: Secret,
+    pub db_url: Location,
     pub jwt_secret: Option<Secret>,
     pub log: LevelFilter,
     pub max_connections: usize,
@@ -53,6 +38,7 @@ pub struct Config {
     pub frame: Pace,
     pub register: Pace,
     pub request: Pace,
+    pub room: Pace,
     pub allowed_origins: String,
     pub trusted_proxies: Vec<IpNet>,
     pub widen_after_ms: u64,
@@ -71,35 +57,35 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let pace = |per_second, burst| Pace { per_second, burst };
         Self {
-            listen: vec![Bind::Every(8080)],
-            data: PathBuf::from("data"),
-            db_url: Secret::new(String::new()),
+            listen: vec![Bind::Every(defaults::PORT)],
+            data: PathBuf::from(defaults::DATA),
+            db_url: Location::default(),
             jwt_secret: None,
             log: LevelFilter::Info,
             max_connections: 0,
-            connections_per_ip: 50,
-            connect: pace(10.0, 30),
-            message: pace(5.0, 20),
-            skip: pace(2.0, 10),
-            frame: pace(100.0, 200),
-            register: pace(1.0, 100),
-            request: pace(20.0, 100),
+            connections_per_ip: defaults::CONNECTIONS_PER_IP,
+            connect: defaults::CONNECT,
+            message: defaults::MESSAGE,
+            skip: defaults::SKIP,
+            frame: defaults::FRAME,
+            register: defaults::REGISTER,
+            request: defaults::REQUEST,
+            room: defaults::ROOM,
             allowed_origins: String::new(),
             trusted_proxies: Vec::new(),
-            widen_after_ms: 8_000,
-            rematch_after_ms: 3_000,
+            widen_after_ms: defaults::WIDEN_AFTER_MS,
+            rematch_after_ms: defaults::REMATCH_AFTER_MS,
             auto_match: false,
             stranger_format: Format::Json,
             rooms_create_on_join: false,
-            private_room_ms: 86_400_000,
+            private_room_ms: defaults::PRIVATE_ROOM_MS,
             ice_servers: Vec::new(),
             turn_secret: Secret::default(),
-            turn_ttl_s: 3_600,
+            turn_ttl_s: defaults::TURN_TTL_S,
             video_require_account: false,
             video_relay_only: false,
-            drain_ms: 10_000,
+            drain_ms: defaults::DRAIN_MS,
         }
     }
 }
@@ -129,9 +115,9 @@ impl Config {
         }
     }
 
-    /// Where accounts are kept: `sqlite:PATH` or `postgres://...`. There may be a password in it.
-    pub fn database(&self) -> Secret {
-        database::resolved(&self.db_url, &self.data)
+    /// Where accounts are kept.
+    pub fn store(&self) -> Location {
+        self.db_url.clone().within(&self.data)
     }
 
     /// The settings of the connection layer; `seed` is for its hash tables.
@@ -172,6 +158,7 @@ impl Config {
             },
             rooms: service::rooms::Settings {
                 message_rate: self.message.rate(),
+                room_rate: self.room.rate(),
                 create_on_join: self.rooms_create_on_join,
                 ..service::rooms::Settings::default()
             },

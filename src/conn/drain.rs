@@ -40,12 +40,12 @@ impl<A: Application> Connections<A> {
             per_round: self.live.div_ceil(rounds).max(PER_ROUND_MIN),
         });
         let due = turn.now.after_ms(IDLE_MS.min(self.settings.drain_ms));
-        for conn in &mut self.conns {
+        for (index, conn) in self.conns.iter_mut().enumerate() {
             if let Phase::Http(http) = &mut conn.phase
                 && http.is_idle()
             {
                 http.deadline_us = http.deadline_us.min(due);
-                self.wheel.arm_sooner(conn.id.index(), http.deadline_us);
+                self.wheel.arm_sooner(index, http.deadline_us);
             }
         }
     }
@@ -66,9 +66,8 @@ impl<A: Application> Connections<A> {
         drain.next_us = turn.now.micros + ROUND_US;
         let (mut at, mut left) = (drain.at, drain.per_round);
         while left > 0 && at < self.conns.len() {
-            let conn = &self.conns[at];
-            if let Phase::Ws(ws) = &conn.phase {
-                let (id, face) = (conn.id, ws.face);
+            if let Phase::Ws(ws) = &self.conns[at].phase {
+                let (id, face) = (self.id(at), ws.face);
                 self.app.dismissed(id, face, turn);
                 self.hang_up(
                     id,

@@ -51,6 +51,8 @@ enum Step<F> {
     Served,
     /// More bytes are awaited.
     More,
+    /// There is more to serve, in another turn.
+    Rest,
     /// The connection ends once its output is flushed.
     Finish,
     /// It speaks WebSocket now; the subscriber is whom a proxy speaks for.
@@ -69,6 +71,11 @@ impl Http {
             served: 0,
             awaiting: None,
         }
+    }
+
+    /// Whether something has come that can be served now, or at least begun.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.input.is_empty() && self.awaiting.is_none()
     }
 
     /// Whether nothing of a request has come, so that the connection may go without a word.
@@ -111,14 +118,14 @@ impl<A: Application> Connections<A> {
         self.http_continue(id, turn);
     }
 
-    /// Serves what has come, as far as the connection's output has room.
+    /// Serves what has come, as far as the connection's output has room and this turn has time.
     pub(super) fn http_continue(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let Some(http) = self.http(id).filter(|http| http.awaiting.is_none()) else {
             return;
         };
         let mut input = std::mem::take(&mut http.input);
         let mut used = 0;
-        let mut has_served = false;
+        let mut served = 0;
         let step = loop {
             if turn.out.is_high(id) {
                 if let Some(conn) = self.conn(id) {
@@ -126,14 +133,22 @@ impl<A: Application> Connections<A> {
                 }
                 break Step::More;
             }
+            let is_over = self.share.is_spent() || served == limits::REQUESTS_PER_CONNECTION_TURN;
+            if is_over && used < input.len() {
+                break Step::Rest;
+            }
             match self.http_step(id, &input, &mut used, turn) {
-                Step::Served => has_served = true,
+                Step::Served => served += 1,
                 step => break step,
             }
         };
         input.drain(..used);
         match step {
-            Step::Served | Step::More => self.http_await(id, input, has_served, turn.now),
+            Step::Served | Step::More => self.http_await(id, input, served > 0, turn.now),
+            Step::Rest => {
+                self.http_await(id, input, served > 0, turn.now);
+                self.http_rest(id);
+            }
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
                 self.http_leave(id, face, subscriber, turn.now);
@@ -247,6 +262,7 @@ impl<A: Application> Connections<A> {
             admission,
         };
         turn.stats.requests += 1;
+        self.share.spend();
         match self.app.request(&request, turn) {
             Reply::Open(face, key) => {
                 upgrade::accept(turn.out.lane(id), key);
@@ -358,7 +374,10 @@ impl<A: Application> Connections<A> {
         }
         let head_only = to.head_only;
         let date = self.date.text(turn.now);
-        response.write(turn.out.lane(id), date, head_only);
+        let lane = turn.out.lane(id);
+        let before = lane.len();
+        response.write(lane, date, head_only);
+        self.share.charge(lane.len() - before);
         if response.closes() {
             Step::Finish
         } else {

@@ -11,6 +11,7 @@ mod application;
 mod drain;
 mod http;
 mod settings;
+mod share;
 mod table;
 mod timers;
 mod ws;

@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 
 use crate::kernel::bucket::Rate;
-use crate::limits;
 use crate::wire::message::Appetite;
+use crate::{defaults, limits};
 
 /// The settings of [`super::Connections`].
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Default for Settings {
             body_bytes_max: limits::BODY_BYTES_MAX,
             queue_bytes_max: limits::QUEUE_MAX_BYTES,
             trusted_proxies: Vec::new(),
-            drain_ms: 10_000,
+            drain_ms: defaults::DRAIN_MS,
             seed: 0,
         }
     }

@@ -6,6 +6,7 @@ use super::admission::Door;
 use super::application::{Application, Turn};
 use super::drain::Drain;
 use super::http::Http;
+use super::share::Share;
 use super::ws::Ws;
 use super::{Admission, Settings};
 use crate::kernel::addresses::Subscriber;
@@ -30,6 +31,8 @@ impl Paused {
     pub(super) const RATE: u8 = 4;
     /// The program owes it an answer.
     pub(super) const ANSWER: u8 = 8;
+    /// Its requests have had their share of the turn.
+    pub(super) const SHARE: u8 = 16;
 
     pub(super) fn set(&mut self, reason: u8) {
         self.0 |= reason;
@@ -51,9 +54,12 @@ impl Paused {
     }
 }
 
+/// A record that is looked at for every message: one line of the processor's cache, and not two halves.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(super) struct Conn<F> {
-    pub(super) id: ConnId,
+    /// Which of the slot's lives this is; 0 when nobody is here.
+    generation: u32,
     pub(super) phase: Phase<F>,
     /// What this connection is counted under.
     pub(super) subscriber: Option<Subscriber>,
@@ -66,6 +72,31 @@ pub(super) struct Conn<F> {
     pub(super) high: bool,
     /// Whether it is only here to be told no.
     is_refused: bool,
+}
+
+impl<F> Conn<F> {
+    fn vacant() -> Self {
+        Self::new(0, Phase::Vacant, None)
+    }
+
+    fn new(generation: u32, phase: Phase<F>, subscriber: Option<Subscriber>) -> Self {
+        Self {
+            generation,
+            phase,
+            subscriber,
+            stalled_ms: 0,
+            stalled_bytes: 0,
+            paused: Paused::default(),
+            high: false,
+            is_refused: false,
+        }
+    }
+
+    /// Whether this, the record of the slot of `id`, is that of `id` itself.
+    #[inline]
+    pub(super) const fn is(&self, id: ConnId) -> bool {
+        self.generation == id.generation()
+    }
 }
 
 #[derive(Debug)]
@@ -96,6 +127,7 @@ pub struct Connections<A: Application> {
     /// What waits in all lanes that have stopped moving.
     stalled_bytes: usize,
     pub(super) fired: Vec<u32>,
+    pub(super) share: Share,
     pub(super) date: super::http::Date,
 }
 
@@ -113,6 +145,7 @@ impl<A: Application> Connections<A> {
             refused: 0,
             stalled_bytes: 0,
             fired: Vec::new(),
+            share: Share::default(),
             date: super::http::Date::default(),
         }
     }
@@ -129,10 +162,10 @@ impl<A: Application> Connections<A> {
 
     /// The connections that speak WebSocket now.
     pub fn open(&self) -> impl Iterator<Item = ConnId> {
-        self.conns
-            .iter()
-            .filter(|conn| matches!(conn.phase, Phase::Ws(_)))
-            .map(|conn| conn.id)
+        let conns = self.conns.iter().enumerate();
+        conns
+            .filter(|(_, conn)| matches!(conn.phase, Phase::Ws(_)))
+            .map(|(index, conn)| ConnId::new(index as u32, conn.generation))
     }
 
     /// Bytes of state that one connection costs in this table.
@@ -145,16 +178,7 @@ impl<A: Application> Connections<A> {
         turn.out.open(id);
         turn.stats.accepted += 1;
         while self.conns.len() <= id.index() {
-            self.conns.push(Conn {
-                id: ConnId::new(0, 0),
-                phase: Phase::Vacant,
-                subscriber: None,
-                stalled_ms: 0,
-                stalled_bytes: 0,
-                paused: Paused::default(),
-                high: false,
-                is_refused: false,
-            });
+            self.conns.push(Conn::vacant());
         }
         self.live += 1;
         let (subscriber, mut admission) = if self.door.trusts(peer) {
@@ -176,14 +200,8 @@ impl<A: Application> Connections<A> {
         let http = Http::new(peer, admission, turn.now.after_ms(head_ms));
         self.wheel.arm(id.index(), http.deadline_us);
         self.conns[id.index()] = Conn {
-            id,
-            phase: Phase::Http(Box::new(http)),
-            subscriber,
-            stalled_ms: 0,
-            stalled_bytes: 0,
-            paused: Paused::default(),
-            high: false,
             is_refused,
+            ..Conn::new(id.generation(), Phase::Http(Box::new(http)), subscriber)
         };
         if self.refused > limits::OVERFLOW_CONNECTIONS {
             // So many wait to be told no that they would take the place of people who are welcome.
@@ -193,9 +211,9 @@ impl<A: Application> Connections<A> {
 
     /// Whether what comes from `id` is still listened to.
     pub fn is_open(&self, id: ConnId) -> bool {
-        self.conns.get(id.index()).is_some_and(|conn| {
-            conn.id == id && matches!(conn.phase, Phase::Http(_) | Phase::Ws(_))
-        })
+        self.conns
+            .get(id.index())
+            .is_some_and(|conn| conn.is(id) && matches!(conn.phase, Phase::Http(_) | Phase::Ws(_)))
     }
 
     /// Whether nothing should be read from `id` for now.
@@ -203,7 +221,7 @@ impl<A: Application> Connections<A> {
     pub fn is_paused(&self, id: ConnId) -> bool {
         self.conns
             .get(id.index())
-            .is_some_and(|conn| conn.id == id && conn.paused.any())
+            .is_some_and(|conn| conn.is(id) && conn.paused.any())
     }
 
     /// These bytes came. They are unmasked in place.
@@ -236,7 +254,7 @@ impl<A: Application> Connections<A> {
     pub fn flushed(&mut self, id: ConnId, was_high: bool, moved: bool, turn: &mut Turn<'_>) {
         let queued = turn.out.queued(id);
         let queue_bytes_max = self.settings.queue_bytes_max;
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         conn.high |= was_high;
@@ -277,7 +295,7 @@ impl<A: Application> Connections<A> {
 
     /// The socket is closed and its slot free: forgets the connection.
     pub fn buried(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         debug_assert!(!matches!(conn.phase, Phase::Ws(_)));
@@ -285,7 +303,7 @@ impl<A: Application> Connections<A> {
         self.stalled_bytes -= conn.stalled_bytes as usize;
         conn.stalled_bytes = 0;
         self.refused -= usize::from(std::mem::take(&mut conn.is_refused));
-        conn.id = ConnId::new(id.index() as u32, 0);
+        conn.generation = 0;
         if let Some(subscriber) = conn.subscriber.take() {
             self.door.leave(subscriber, turn.now.micros);
         }
@@ -352,10 +370,13 @@ impl<A: Application> Connections<A> {
             Phase::Ws(ws) => Some(ws.face),
             _ => None,
         };
+        if face.is_none() {
+            // Not now: who reads fast would be served without end in one turn.
+            self.http_rest(id);
+        }
         self.unpause(id, Paused::BACKLOG, turn);
-        match face {
-            Some(face) => self.app.drained(id, face, turn),
-            None => self.http_continue(id, turn),
+        if let Some(face) = face {
+            self.app.drained(id, face, turn);
         }
     }
 
@@ -432,7 +453,7 @@ impl<A: Application> Connections<A> {
     /// From now on the connection only ends, in `ms` milliseconds at the latest.
     fn close_by(&mut self, id: ConnId, ms: u64, turn: &Turn<'_>) {
         let due = turn.now.after_ms(ms);
-        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+        let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
         conn.phase = Phase::Closing(millis(due));
@@ -456,8 +477,13 @@ impl<A: Application> Connections<A> {
         true
     }
 
+    /// Who has the slot of this number now.
+    pub(super) fn id(&self, index: usize) -> ConnId {
+        ConnId::new(index as u32, self.conns[index].generation)
+    }
+
     pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn<A::Face>> {
-        self.conns.get_mut(id.index()).filter(|conn| conn.id == id)
+        self.conns.get_mut(id.index()).filter(|conn| conn.is(id))
     }
 }
 

@@ -10,10 +10,11 @@ use crate::wire::frame::{self, Kind};
 impl<A: Application> Connections<A> {
     /// Time has passed: deadlines, pings, and the application's own timers.
     pub fn elapsed(&mut self, turn: &mut Turn<'_>) {
+        self.http_go_on(turn);
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(turn.now.micros, &mut fired);
         for index in fired.drain(..) {
-            let id = self.conns[index as usize].id;
+            let id = self.id(index as usize);
             self.expire(id, turn);
         }
         self.fired = fired;
@@ -24,6 +25,9 @@ impl<A: Application> Connections<A> {
 
     /// When [`Connections::elapsed`] has something to do next, in monotonic microseconds.
     pub fn next_due(&self) -> Option<u64> {
+        if self.share.is_awaited() {
+            return Some(0);
+        }
         let own = self.wheel.next_due();
         let drain = self.drain.as_ref().map(super::drain::Drain::next_due);
         [own, drain, self.app.next_due()]

@@ -2,20 +2,20 @@
 
 use super::application::{Application, Turn};
 use super::table::{Connections, Paused, Phase, millis};
-use crate::kernel::bucket::{Bucket, Rate};
+use crate::kernel::bucket::{Bucket, Rate, SmallBucket};
 use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 use crate::limits;
 use crate::wire::frame::{self, Kind, Refusal};
-use crate::wire::message::{Decoder, Message};
+use crate::wire::message::{Decoder, Message, Progress};
 
 /// The state of a connection that speaks WebSocket.
 #[derive(Debug)]
 pub(super) struct Ws<F> {
     pub(super) decoder: Decoder,
     pub(super) frames: Bucket,
-    pings: Bucket,
+    pings: SmallBucket,
     /// When the peer was last heard, in milliseconds.
     pub(super) heard_ms: u32,
     /// When it was last pinged without being heard since, in milliseconds; 0 if it was not.
@@ -36,7 +36,7 @@ impl<F> Ws<F> {
         Self {
             decoder: Decoder::default(),
             frames: Bucket::default(),
-            pings: Bucket::default(),
+            pings: SmallBucket::default(),
             heard_ms: millis(now.micros),
             pinged_ms: 0,
             amid_ms: 0,
@@ -75,18 +75,21 @@ enum Control {
 impl<A: Application> Connections<A> {
     /// Bytes came on a connection that speaks WebSocket.
     pub(super) fn ws_received(&mut self, id: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
-        let mut at = 0;
+        let mut progress = Progress::default();
         let mut pongs = 0;
         let mut late_ping: Option<([u8; 125], usize)> = None;
         loop {
             // Looked up afresh each time: what the application did may have ended the connection.
-            let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.id == id) else {
+            let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
                 return;
             };
             let Phase::Ws(ws) = &mut conn.phase else {
                 return;
             };
-            let message = match ws.decoder.next(bytes, &mut at, &self.settings.appetite) {
+            let message = match ws
+                .decoder
+                .next(bytes, &mut progress, &self.settings.appetite)
+            {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
                 Err(refusal) => return self.ws_refuse(id, refusal, turn),
@@ -117,12 +120,12 @@ impl<A: Application> Connections<A> {
         if let Some((payload, len)) = late_ping {
             frame::write(turn.out.lane(id), Kind::Pong, &payload[..len]);
         }
-        self.ws_heard(id, turn);
+        self.ws_heard(id, progress.frames, turn);
     }
 
     /// What follows from having heard the peer: it lives; it may have begun a message; it may have to wait.
     #[inline]
-    fn ws_heard(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+    fn ws_heard(&mut self, id: ConnId, frames: u32, turn: &mut Turn<'_>) {
         let high = turn.out.is_high(id);
         let frame_rate = self.settings.frame_rate;
         let Some(conn) = self.conns.get_mut(id.index()) else {
@@ -134,7 +137,6 @@ impl<A: Application> Connections<A> {
         let now_ms = millis(turn.now.micros);
         ws.heard_ms = now_ms;
         ws.pinged_ms = 0;
-        let frames = ws.decoder.take_frames();
         let debt_us = ws.frames.charge(frame_rate, frames, turn.now.micros);
         if frames > 0 && !ws.decoder.is_in_fragments() {
             // Whatever is unfinished now began in this read.
@@ -216,7 +218,7 @@ impl<A: Application> Connections<A> {
 
 /// Answers a ping at once while there are few, and only the newest when there are many.
 fn answer_ping(
-    budget: &mut Bucket,
+    budget: &mut SmallBucket,
     payload: &[u8],
     pongs: u32,
     late: &mut Option<([u8; 125], usize)>,

@@ -1,5 +1,7 @@
-//! Threads beside the loop, for what takes long or may block: each has a bounded queue, and answers a
-//! [`Ticket`](crate::kernel::ask::Ticket) with an [`Outcome`](crate::kernel::ask::Outcome).
+//! What lies outside the loop: threads for what takes long or may block, each with a bounded queue, which answer a
+//! [`Ticket`](crate::kernel::ask::Ticket) with an [`Outcome`](crate::kernel::ask::Outcome); and, in a debug build, the
+//! page's sources.
 
+pub mod edits;
 pub mod hash;
 pub mod store;

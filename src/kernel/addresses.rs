@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 
 use foldhash::fast::FixedState;
 
@@ -15,16 +16,18 @@ use crate::limits;
 
 /// What one subscriber is known by: an IPv4 address or an IPv6 /64 network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Subscriber(u64);
+pub struct Subscriber(NonZeroU64);
 
 impl Subscriber {
     /// The subscriber behind `address`; an IPv4 address that is written as IPv6 is the same one.
     pub fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
+        let number = match address.to_canonical() {
             // A /64 never begins with 16 one bits followed by this: ffff::/16 is not assigned (RFC 4291).
-            IpAddr::V4(v4) => Self(0xffff_ffff_0000_0000 | u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => Self((v6.to_bits() >> 64) as u64),
-        }
+            IpAddr::V4(v4) => 0xffff_ffff_0000_0000 | u64::from(v4.to_bits()),
+            IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+        };
+        // ::/64, the network of ::1, counts as 255.255.255.255, from which nobody comes.
+        Self(NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX))
     }
 }
 
@@ -127,6 +130,9 @@ mod tests {
         assert_eq!(subscriber("192.0.2.1"), subscriber("::ffff:192.0.2.1"));
         assert_eq!(subscriber("2001:db8::1"), subscriber("2001:db8::ffff:1"));
         assert_ne!(subscriber("2001:db8::1"), subscriber("2001:db8:0:1::1"));
+        assert_eq!(subscriber("::1"), subscriber("::2"));
+        assert_ne!(subscriber("::1"), subscriber("0:0:0:1::1"));
+        assert_eq!(size_of::<Option<Subscriber>>(), 8);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 
 use uuid::Uuid;
 
-use super::record::{ListedRoom, Message, Room, User};
+use super::record::{ListedRoom, Message, Room, Side, User};
 use super::secret::Secret;
 
 /// Names a question until it is answered. Never used twice.
@@ -70,7 +70,7 @@ pub enum Query {
         /// The time.
         now_ms: u64,
     },
-    /// Make a room: [`Answer::Room`], or [`Refusal::Missing`] if one of the users is.
+    /// Make a room: [`Answer::Room`]; [`Refusal::Missing`] if one of the users is, [`Refusal::TooManyRooms`] if one of them may be in no further one.
     Open {
         /// Its id.
         id: Uuid,
@@ -108,7 +108,7 @@ pub enum Query {
         /// The time.
         now_ms: u64,
     },
-    /// End the room, and erase what was said in it: [`Answer::Room`], as it was.
+    /// End the room; what was said in it is seen by nobody any more, and erased: [`Answer::Room`], as it was.
     Close {
         /// Which.
         room: Uuid,
@@ -135,7 +135,8 @@ pub enum Query {
         user: Uuid,
         /// What is said.
         content: String,
-        /// The sender's own name for it. A second message with the same one, from the same sender in the same room, is the first again.
+        /// The sender's own name for it. A second message with the same one, from the same sender in the same room, is the first again if it
+        /// says the same, and otherwise refused with [`Refusal::Reused`].
         cid: Option<String>,
         /// The time.
         now_ms: u64,
@@ -148,7 +149,7 @@ pub enum Query {
         user: Uuid,
         /// Only those before this one.
         before: Option<Uuid>,
-        /// At most so many.
+        /// At most so many, and no more of long ones than [`crate::limits::LISTING_BYTES_MAX`] has space for.
         limit: u32,
         /// The time.
         now_ms: u64,
@@ -244,9 +245,15 @@ pub enum Refusal {
     Ended,
     /// The pseudo or the e-mail address is somebody's already.
     Taken,
+    /// Whoever would be on this side of the room is in [`crate::limits::PRIVATE_ROOMS_PER_PERSON_MAX`] rooms already.
+    TooManyRooms(Side),
+    /// The sender has used that name for another message in this room.
+    Reused,
     /// There is no space left to write. Nothing was written.
     StorageFull,
-    /// The store cannot be reached, or has failed. What was asked may have been done or not.
+    /// This question failed, and nothing was done; others need not fail.
+    Failed,
+    /// The store cannot be reached, or has failed altogether. What was asked may have been done or not.
     Unavailable,
     /// Too much is waiting already. Nothing was done.
     Busy,

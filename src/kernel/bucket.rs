@@ -42,6 +42,27 @@ impl Rate {
     }
 }
 
+/// A rate as an operator writes it: so many a second, so many at once. 0 a second is no limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// In the long run.
+    pub per_second: f64,
+    /// At once.
+    pub burst: u32,
+}
+
+impl Pace {
+    /// So many a second, so many at once.
+    pub const fn new(per_second: f64, burst: u32) -> Self {
+        Self { per_second, burst }
+    }
+
+    /// The same as a budget.
+    pub const fn rate(self) -> Rate {
+        Rate::new(self.per_second, self.burst)
+    }
+}
+
 /// What is left of a budget: the theoretical arrival time of the next unit, in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket(u64);
@@ -83,6 +104,32 @@ impl Bucket {
     /// Whether nothing of the budget is in use, so that forgetting it changes nothing.
     pub const fn is_full(self, now_us: u64) -> bool {
         self.0 <= now_us
+    }
+}
+
+/// A [`Bucket`] in half the memory, to the millisecond: for rates of at most a thousand a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SmallBucket(u32);
+
+impl SmallBucket {
+    /// Spends one unit, or says in how many microseconds one will be there (and spends nothing).
+    pub fn take(&mut self, rate: Rate, now_us: u64) -> Result<(), u64> {
+        if rate.is_unlimited() {
+            return Ok(());
+        }
+        let interval_ms = rate.interval_us.div_ceil(1_000);
+        let tolerance_ms = rate.tolerance_us.div_ceil(1_000);
+        let now_ms = (now_us / 1_000) as u32;
+        // Nobody gets further ahead of the clock than this: what seems to be has long passed.
+        let ahead_ms = match u64::from(self.0.wrapping_sub(now_ms)) {
+            ahead_ms if ahead_ms <= tolerance_ms + interval_ms => ahead_ms,
+            _ => 0,
+        };
+        if ahead_ms > tolerance_ms {
+            return Err((ahead_ms - tolerance_ms) * 1_000);
+        }
+        self.0 = now_ms.wrapping_add((ahead_ms + interval_ms) as u32);
+        Ok(())
     }
 }
 
@@ -131,8 +178,26 @@ mod tests {
         assert!(!Rate::new(1e300, 1).is_unlimited());
     }
 
+    proptest::proptest! {
+        /// To the millisecond, the small bucket refuses when the other one does, however long it has lain.
+        #[test]
+        fn a_small_bucket_is_like_a_large_one(
+            per_second in proptest::sample::select(&[1.0, 2.0, 10.0, 50.0, 1_000.0][..]),
+            burst in 1..50u32,
+            waits_ms in proptest::collection::vec(proptest::prop_oneof![0..300u64, 0..5_000_000_000u64], 1..200),
+        ) {
+            let rate = Rate::new(per_second, burst);
+            let (mut large, mut small, mut now_us) = (Bucket::default(), SmallBucket::default(), 0);
+            for wait_ms in waits_ms {
+                now_us += wait_ms * 1_000;
+                proptest::prop_assert_eq!(small.take(rate, now_us), large.take(rate, now_us));
+            }
+        }
+    }
+
     #[test]
     fn zero_means_no_limit() {
+        assert_eq!(SmallBucket::default().take(Rate::UNLIMITED, 0), Ok(()));
         let mut bucket = Bucket::default();
         for _ in 0..1_000 {
             assert_eq!(bucket.take(Rate::new(0.0, 1), 0), Ok(()));

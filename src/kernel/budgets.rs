@@ -1,6 +1,7 @@
 //! A budget for each address, for what may be done without a connection that lasts.
 //!
-//! Invariants: at most as many addresses are known as the table was made for; who is forgotten had a full budget.
+//! Invariants: at most as many addresses are known as the table was made for; who is forgotten had a full budget; the
+//! table is searched for such people once a second at most.
 
 use std::collections::HashMap;
 
@@ -9,7 +10,8 @@ use foldhash::fast::FixedState;
 use super::addresses::Subscriber;
 use super::bucket::{Bucket, Rate};
 
-/// How long somebody is to wait who finds the table full of busy addresses, in microseconds.
+/// How long somebody is to wait who finds the table full of busy addresses, and how often it is searched for others, in
+/// microseconds.
 const FULL_US: u64 = 1_000_000;
 
 /// The table. See the module's description.
@@ -17,6 +19,8 @@ const FULL_US: u64 = 1_000_000;
 pub struct Budgets {
     buckets: HashMap<Subscriber, Bucket, FixedState>,
     max: usize,
+    /// When the table may be searched again for those who can be forgotten, in monotonic microseconds.
+    sweep_us: u64,
 }
 
 impl Budgets {
@@ -25,6 +29,7 @@ impl Budgets {
         Self {
             buckets: HashMap::with_hasher(FixedState::with_seed(seed)),
             max,
+            sweep_us: 0,
         }
     }
 
@@ -34,14 +39,22 @@ impl Budgets {
             return Ok(());
         }
         if self.buckets.len() >= self.max && !self.buckets.contains_key(&subscriber) {
-            self.buckets.retain(|_, bucket| !bucket.is_full(now_us));
-            self.buckets.shrink_to_fit();
+            self.sweep(now_us);
             if self.buckets.len() >= self.max {
                 return Err(FULL_US);
             }
         }
         let bucket = self.buckets.entry(subscriber).or_default();
         bucket.take(rate, now_us)
+    }
+
+    /// Forgets whoever has a full budget.
+    fn sweep(&mut self, now_us: u64) {
+        if now_us >= self.sweep_us {
+            self.sweep_us = now_us + FULL_US;
+            self.buckets.retain(|_, bucket| !bucket.is_full(now_us));
+            self.buckets.shrink_to_fit();
+        }
     }
 
     /// How many addresses are known.

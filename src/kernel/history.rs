@@ -1,7 +1,11 @@
-//! What was said in a room and is kept: the newest messages, as the bytes in which they went out.
+//! What was said in one room: the last messages, in the order of their ids, and before them whatever has not gone round
+//! yet.
 //!
-//! Invariants: ids ascend; there are at most as many messages as [`limits::HISTORY_MESSAGES`]; `bytes` is the
-//! sum of their lengths.
+//! Owns: the messages as the frames that bring them, so that whoever hears them is sent copies of these bytes. Messages are
+//! numbered from 1 in the order in which they were said.
+//!
+//! Invariants: ids ascend; at most [`limits::HISTORY_MESSAGES`] messages are history; `bytes` is the sum of their
+//! frames; whatever lies before them is only kept until it is released.
 
 use std::collections::VecDeque;
 
@@ -9,10 +13,14 @@ use uuid::Uuid;
 
 use crate::limits;
 
-/// The ring of one room. See the module's description.
-#[derive(Debug, Default)]
+/// See the module's description.
+#[derive(Debug)]
 pub struct History {
     kept: VecDeque<Kept>,
+    /// The number of the oldest message that is kept at all.
+    first: u64,
+    /// The number of the oldest message that is history.
+    start: u64,
     bytes: usize,
 }
 
@@ -34,57 +42,104 @@ impl Kept {
     }
 }
 
+/// Some messages, oldest first.
+#[derive(Debug)]
+pub struct Page<I> {
+    /// The messages.
+    pub messages: I,
+    /// Whether there are older ones.
+    pub is_cut: bool,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            kept: VecDeque::new(),
+            first: 1,
+            start: 1,
+            bytes: 0,
+        }
+    }
+}
+
 impl History {
-    /// Keeps a message; the oldest makes room.
-    pub fn keep(&mut self, kept: Kept) {
+    /// Keeps a message, whose number it gives; the oldest is not history any more when there are too many.
+    pub fn keep(&mut self, kept: Kept) -> u64 {
         debug_assert!(self.kept.back().is_none_or(|last| last.id < kept.id));
         self.bytes += kept.frame.len();
         self.kept.push_back(kept);
-        if self.kept.len() > limits::HISTORY_MESSAGES {
+        if self.len() > limits::HISTORY_MESSAGES {
             self.forget_oldest();
         }
+        self.last()
     }
 
-    /// Lets the oldest message go, if it is not the only one.
-    pub fn forget_oldest(&mut self) -> bool {
-        if self.kept.len() < 2 {
-            return false;
-        }
-        if let Some(oldest) = self.kept.pop_front() {
+    /// Lets the oldest message be history no more, if there is one.
+    pub fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.at(self.start) {
             self.bytes -= oldest.frame.len();
+            self.start += 1;
         }
-        true
     }
 
-    /// Bytes of all messages here.
+    /// Frees what is not history and comes before the message `pending`, which has yet to go round.
+    pub fn release(&mut self, pending: u64) {
+        while self.first < self.start.min(pending) {
+            self.kept.pop_front();
+            self.first += 1;
+        }
+        if self.kept.is_empty() {
+            self.kept = VecDeque::new();
+        }
+    }
+
+    /// The message with this number, if it is kept.
+    pub fn at(&self, number: u64) -> Option<&Kept> {
+        let index = number.checked_sub(self.first)?;
+        self.kept.get(usize::try_from(index).ok()?)
+    }
+
+    /// The number of the oldest message that is history, or of the next if none is.
+    pub const fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The number of the newest message there ever was; 0 if there was none.
+    pub fn last(&self) -> u64 {
+        self.first + self.kept.len() as u64 - 1
+    }
+
+    /// Bytes of all messages that are history.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// How many messages there are.
+    /// How many messages are history.
     pub fn len(&self) -> usize {
-        self.kept.len()
+        (self.last() + 1 - self.start) as usize
     }
 
-    /// Whether nothing was said.
+    /// Whether no message is.
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.len() == 0
     }
 
-    /// The newest messages, oldest first: those before `before` if it is given, at most `count`, and of those as
-    /// many as have at most `bytes` together.
+    /// The newest messages of the history: those before `before` if it is given, at most `count`, and of those as many as
+    /// have at most `bytes` together.
     pub fn newest(
         &self,
         before: Option<Uuid>,
         count: usize,
         bytes: usize,
-    ) -> impl Iterator<Item = &Kept> {
+    ) -> Page<impl Iterator<Item = &Kept>> {
+        let oldest = (self.start - self.first) as usize;
         let end = before.map_or(self.kept.len(), |before| {
             self.kept.partition_point(|kept| kept.id < before)
         });
         let mut room = bytes;
-        let mut start = end;
-        while start > 0 && end - start < count {
+        let mut start = end.max(oldest);
+        let end = start;
+        while start > oldest && end - start < count {
             let len = self.kept[start - 1].frame.len();
             if len > room {
                 break;
@@ -92,7 +147,10 @@ impl History {
             room -= len;
             start -= 1;
         }
-        self.kept.range(start..end)
+        Page {
+            messages: self.kept.range(start..end),
+            is_cut: start > oldest,
+        }
     }
 }
 
@@ -112,30 +170,65 @@ mod tests {
         history
     }
 
-    fn ids<'a>(kept: impl Iterator<Item = &'a Kept>) -> Vec<u128> {
-        kept.map(|kept| kept.id.as_u128()).collect()
+    fn ids<'a>(page: Page<impl Iterator<Item = &'a Kept>>) -> (Vec<u128>, bool) {
+        let ids = page.messages.map(|kept| kept.id.as_u128()).collect();
+        (ids, page.is_cut)
     }
 
     #[test]
     fn the_oldest_makes_room() {
         let messages = limits::HISTORY_MESSAGES as u128;
-        let history = history(messages + 5);
+        let mut history = history(messages + 5);
         assert_eq!(history.len(), limits::HISTORY_MESSAGES);
         assert_eq!(history.bytes(), limits::HISTORY_MESSAGES * 10);
-        let all = ids(history.newest(None, usize::MAX, usize::MAX));
-        assert_eq!((all[0], all.len() as u128), (6, messages));
+        let (all, is_cut) = ids(history.newest(None, usize::MAX, usize::MAX));
+        assert_eq!((all[0], all.len() as u128, is_cut), (6, messages, false));
+        // What has not gone round is still there, but not history.
+        assert!(history.at(1).is_some());
+        history.release(3);
+        assert!(history.at(2).is_none() && history.at(3).is_some());
+        history.release(u64::MAX);
+        assert!(history.at(5).is_none() && history.at(6).is_some());
+        assert_eq!((history.start(), history.last()), (6, 205));
+    }
+
+    #[test]
+    fn everything_can_be_forgotten() {
+        let mut history = history(3);
+        (0..5).for_each(|_| history.forget_oldest());
+        assert_eq!((history.len(), history.bytes()), (0, 0));
+        assert_eq!(ids(history.newest(None, 9, 99)), (vec![], false));
+        assert!(history.at(3).is_some());
+        history.release(u64::MAX);
+        assert_eq!((history.start(), history.last()), (4, 3));
+        let number = history.keep(Kept {
+            id: Uuid::from_u128(9),
+            frame: Box::from([0; 4]),
+            start: 2,
+        });
+        assert_eq!((number, history.len(), history.bytes()), (4, 1, 4));
     }
 
     #[test]
     fn pages_end_before_a_message() {
         let history = history(9);
         let before = |id| Some(Uuid::from_u128(id));
-        assert_eq!(ids(history.newest(None, 3, usize::MAX)), [7, 8, 9]);
-        assert_eq!(ids(history.newest(before(7), 3, usize::MAX)), [4, 5, 6]);
-        assert_eq!(ids(history.newest(before(2), 3, usize::MAX)), [1]);
-        assert_eq!(ids(history.newest(before(1), 3, usize::MAX)), []);
-        assert_eq!(ids(history.newest(before(99), 2, usize::MAX)), [8, 9]);
-        assert_eq!(ids(history.newest(None, 9, 25)), [8, 9]);
-        assert_eq!(ids(history.newest(None, 0, 25)), []);
+        let all = usize::MAX;
+        for (before, count, bytes, expected, is_cut) in [
+            (None, 3, all, vec![7, 8, 9], true),
+            (before(7), 3, all, vec![4, 5, 6], true),
+            (before(4), 3, all, vec![1, 2, 3], false),
+            (before(2), 3, all, vec![1], false),
+            (before(1), 3, all, vec![], false),
+            (before(99), 2, all, vec![8, 9], true),
+            (None, 9, 25, vec![8, 9], true),
+            (None, 9, 90, (1..10).collect(), false),
+            (None, 0, 25, vec![], true),
+        ] {
+            assert_eq!(
+                ids(history.newest(before, count, bytes)),
+                (expected, is_cut)
+            );
+        }
     }
 }

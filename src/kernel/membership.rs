@@ -180,9 +180,13 @@ impl Membership {
         link(self.seats[id as usize].next[1])
     }
 
-    /// The seats in `room`, in the order of joining.
-    pub fn seats_in(&self, room: u32) -> impl Iterator<Item = SeatId> {
-        std::iter::successors(self.first(room), |id| self.next(*id))
+    /// The seats in `room`, in the order of joining: all, or those behind `after`.
+    pub fn seats_in(&self, room: u32, after: Option<SeatId>) -> impl Iterator<Item = SeatId> {
+        let first = match after {
+            None => self.first(room),
+            Some(after) => self.next(after),
+        };
+        std::iter::successors(first, |id| self.next(*id))
     }
 
     /// The seats of `person`, in the order of joining.
@@ -298,7 +302,7 @@ mod tests {
                 table.audit().map_err(TestCaseError::fail)?;
                 prop_assert_eq!(table.len(), model.len());
                 for index in 0..6 {
-                    let members: Vec<u32> = table.seats_in(index).map(|seat| table.person(seat)).collect();
+                    let members: Vec<u32> = table.seats_in(index, None).map(|seat| table.person(seat)).collect();
                     let expected: Vec<u32> = model.iter().filter(|(_, room)| *room == index).map(|(person, _)| *person).collect();
                     prop_assert_eq!(table.members(index), members.len());
                     prop_assert_eq!(members, expected);

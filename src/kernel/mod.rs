@@ -10,6 +10,7 @@ pub mod budgets;
 pub mod effect;
 pub mod history;
 pub mod id;
+pub mod ledger;
 pub mod lobby;
 pub mod membership;
 pub mod names;

@@ -27,6 +27,11 @@ impl Secret {
         &self.0
     }
 
+    /// Whether something that was to be read is, or has in it, what stands for a secret.
+    pub fn is_redacted(text: &str) -> bool {
+        text.contains(Self::REDACTED)
+    }
+
     /// What may be shown instead: whether there is one.
     pub fn redacted(&self) -> &'static str {
         if self.is_empty() { "" } else { Self::REDACTED }
@@ -49,5 +54,6 @@ mod tests {
         assert!(!format!("{secret:?} {}", secret.redacted()).contains("hunter"));
         assert_eq!(secret.expose(), "hunter2hunter2hunter2");
         assert_eq!(Secret::default().redacted(), "");
+        assert!(Secret::is_redacted(secret.redacted()));
     }
 }

@@ -82,6 +82,10 @@ labelled! {
         AddressRate = "address_rate",
         /// Too many sockets of one person (429).
         PersonConnections = "person_connections",
+        /// There are as many rooms as there may be (503).
+        RoomsFull = "rooms_full",
+        /// Nothing more is kept for people who are away (503).
+        MailboxFull = "mailbox_full",
         /// The server is full (503).
         Full = "full",
         /// The server is going away (503).

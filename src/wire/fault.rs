@@ -118,13 +118,16 @@ pub fn flag(field: &'static str, raw: Option<&RawValue>) -> Result<Option<bool>,
 /// Checks a client's own id, and gives it as it stood there, with quotes.
 #[inline]
 pub fn cid<'t>(cid: Option<RawText<'t>>) -> Result<Option<&'t str>, Fault<'static>> {
-    let cid = cid.map(RawText::raw);
-    if cid.is_some_and(|cid| cid.len() > limits::CID_BYTES_MAX + 2) {
+    // An escape may take more bytes than what it stands for.
+    let is_too_long = |cid: RawText<'_>| {
+        cid.raw().len() > limits::CID_BYTES_MAX + 2 && cid.decode().len() > limits::CID_BYTES_MAX
+    };
+    if cid.is_some_and(is_too_long) {
         let max = limits::CID_BYTES_MAX;
         let message = format!("A cid may have at most {max} bytes.");
         return Err(Fault::bad_field("cid", message));
     }
-    Ok(cid)
+    Ok(cid.map(RawText::raw))
 }
 
 /// Says on a JSON socket why something was not done.

@@ -1,8 +1,6 @@
-//! WebSocket frame headers (RFC 6455 section 5.2), checked before a byte of payload is looked at.
+//! WebSocket frame headers (RFC 6455 section 5.2), checked before a byte of payload is looked at. They are read and
+//! written by hand, as it is done for every message; `tests/codec.rs` holds that against tungstenite's codec.
 
-use std::io::Cursor;
-
-use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use crate::kernel::stats::CloseCause;
@@ -11,6 +9,16 @@ use crate::kernel::stats::CloseCause;
 pub const HEADER_BYTES_MAX: usize = 14;
 /// The longest header that we send: no mask.
 pub const OWN_HEADER_BYTES_MAX: usize = 10;
+
+/// Bits of the first byte: the last frame of a message, the bits of extensions, an opcode of a control frame.
+const FINAL: u8 = 0x80;
+const RESERVED: u8 = 0x70;
+const CONTROL: u8 = 0x08;
+/// The bit of the second byte that says that there is a key.
+const MASKED: u8 = 0x80;
+/// The longest payloads whose length fits into 7 bits, and into 16.
+const LENGTH_7_MAX: u64 = 125;
+const LENGTH_16_MAX: u64 = u16::MAX as u64;
 
 /// Why a peer's frames are refused: a close code for it, a sentence, and what it is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +93,19 @@ impl Kind {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
+    /// The kind of this opcode, unless that is reserved. There are four bits of it.
+    fn of(opcode: u8) -> Option<Self> {
+        match OpCode::from(opcode) {
+            OpCode::Data(Data::Continue) => Some(Self::Continue),
+            OpCode::Data(Data::Text) => Some(Self::Text),
+            OpCode::Data(Data::Binary) => Some(Self::Binary),
+            OpCode::Control(Control::Close) => Some(Self::Close),
+            OpCode::Control(Control::Ping) => Some(Self::Ping),
+            OpCode::Control(Control::Pong) => Some(Self::Pong),
+            OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => None,
+        }
+    }
+
     const fn opcode(self) -> OpCode {
         match self {
             Self::Continue => OpCode::Data(Data::Continue),
@@ -116,52 +137,48 @@ pub struct Header {
 /// become acceptable is refused as soon as that is certain, which for most faults is at its second byte.
 #[inline]
 pub fn parse(bytes: &[u8]) -> Result<Option<(Header, usize)>, Refusal> {
-    if bytes.len() < 2 {
+    let [first, second, rest @ ..] = bytes else {
         return Ok(None);
-    }
-    if bytes[0] & 0x70 != 0 {
+    };
+    if first & RESERVED != 0 {
         return Err(Refusal::protocol("reserved bits must be zero"));
     }
-    if bytes[1] & 0x80 == 0 {
+    if second & MASKED == 0 {
         return Err(Refusal::protocol("client frames must be masked"));
     }
-    if bytes[0] & 0x08 != 0 && (bytes[0] & 0x80 == 0 || bytes[1] & 0x7f > 125) {
+    let is_long = u64::from(second & 0x7f) > LENGTH_7_MAX;
+    if first & CONTROL != 0 && (first & FINAL == 0 || is_long) {
         return Err(Refusal::protocol(
             "control frames must be short and in one piece",
         ));
     }
-    let mut cursor = Cursor::new(bytes);
-    let (header, payload_bytes) = match FrameHeader::parse(&mut cursor) {
-        Ok(Some(parsed)) => parsed,
-        // The codec notices a reserved opcode only once it has the whole header; we need not wait.
-        Ok(None) if !matches!(bytes[0] & 0x0f, 0..=2 | 8..=10) => return Err(RESERVED_OPCODE),
-        Ok(None) => return Ok(None),
-        Err(_) => return Err(RESERVED_OPCODE),
+    let kind = Kind::of(first & 0x0f).ok_or(RESERVED_OPCODE)?;
+    let (payload_bytes, shortest, key_at) = match second & 0x7f {
+        127 => match rest.first_chunk() {
+            Some(length) => (u64::from_be_bytes(*length), LENGTH_16_MAX + 1, 10),
+            None => return Ok(None),
+        },
+        126 => match rest.first_chunk() {
+            Some(length) => (u64::from(u16::from_be_bytes(*length)), LENGTH_7_MAX + 1, 4),
+            None => return Ok(None),
+        },
+        length => (u64::from(length), 0, 2),
     };
-    let header_bytes = cursor.position() as usize;
-    if payload_bytes > i64::MAX as u64 || header.len(payload_bytes) != header_bytes {
+    if payload_bytes < shortest || payload_bytes > i64::MAX as u64 {
         return Err(Refusal::protocol(
             "the payload length must be in its shortest form",
         ));
     }
-    let kind = match header.opcode {
-        OpCode::Data(Data::Continue) => Kind::Continue,
-        OpCode::Data(Data::Text) => Kind::Text,
-        OpCode::Data(Data::Binary) => Kind::Binary,
-        OpCode::Control(Control::Close) => Kind::Close,
-        OpCode::Control(Control::Ping) => Kind::Ping,
-        OpCode::Control(Control::Pong) => Kind::Pong,
-        OpCode::Data(Data::Reserved(_)) | OpCode::Control(Control::Reserved(_)) => {
-            return Err(RESERVED_OPCODE);
-        }
+    let Some(mask) = bytes[key_at..].first_chunk() else {
+        return Ok(None);
     };
     let header = Header {
         kind,
-        is_final: header.is_final,
-        mask: header.mask.unwrap_or_default(),
+        is_final: first & FINAL != 0,
+        mask: *mask,
         payload_bytes,
     };
-    Ok(Some((header, header_bytes)))
+    Ok(Some((header, key_at + mask.len())))
 }
 
 const RESERVED_OPCODE: Refusal = Refusal::protocol("reserved opcode");
@@ -169,12 +186,17 @@ const RESERVED_OPCODE: Refusal = Refusal::protocol("reserved opcode");
 /// Appends the header of a server's frame, whole and unmasked, for `payload_bytes` of payload.
 #[inline]
 pub fn write_header(output: &mut Vec<u8>, kind: Kind, payload_bytes: usize) {
-    let header = FrameHeader {
-        opcode: kind.opcode(),
-        ..FrameHeader::default()
-    };
-    // Writing to a `Vec` cannot fail.
-    let _ = header.format(payload_bytes as u64, output);
+    let first = FINAL | u8::from(kind.opcode());
+    let length = payload_bytes as u64;
+    if length <= LENGTH_7_MAX {
+        output.extend_from_slice(&[first, length as u8]);
+    } else if length <= LENGTH_16_MAX {
+        let [high, low] = (length as u16).to_be_bytes();
+        output.extend_from_slice(&[first, 126, high, low]);
+    } else {
+        output.extend_from_slice(&[first, 127]);
+        output.extend_from_slice(&length.to_be_bytes());
+    }
 }
 
 /// Appends a whole frame.

@@ -17,6 +17,15 @@ impl IceUrl {
         self.is_turn
     }
 
+    /// The name or the address of the server, without brackets.
+    pub fn host(&self) -> &str {
+        let (_, rest) = self.text.split_once(':').unwrap_or_default();
+        match rest.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => rest.split([':', '?']).next().unwrap_or_default(),
+        }
+    }
+
     /// The URL, as it was written.
     pub const fn as_str(&self) -> &str {
         self.text.as_str()
@@ -101,17 +110,24 @@ mod tests {
 
     #[test]
     fn urls_of_both_kinds() {
-        for (text, is_turn) in [
-            ("stun:stun.example.org", false),
-            ("stuns:example.org:5349", false),
-            ("stun:192.0.2.1:3478", false),
-            ("turn:[2001:db8::1]", true),
-            ("turn:[2001:db8::1]:3478?transport=tcp", true),
-            ("turns:turn.example.org:443?transport=tcp", true),
-            ("turn:localhost:3478?transport=udp", true),
+        for (text, is_turn, host) in [
+            ("stun:stun.example.org", false, "stun.example.org"),
+            ("stuns:example.org:5349", false, "example.org"),
+            ("stun:192.0.2.1:3478", false, "192.0.2.1"),
+            ("turn:[2001:db8::1]", true, "2001:db8::1"),
+            ("turn:[2001:db8::1]:3478?transport=tcp", true, "2001:db8::1"),
+            (
+                "turns:turn.example.org:443?transport=tcp",
+                true,
+                "turn.example.org",
+            ),
+            ("turn:localhost?transport=udp", true, "localhost"),
         ] {
             let url: IceUrl = text.parse().unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!((url.is_turn(), url.as_str()), (is_turn, text));
+            assert_eq!(
+                (url.is_turn(), url.as_str(), url.host()),
+                (is_turn, text, host)
+            );
         }
     }
 

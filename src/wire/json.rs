@@ -58,9 +58,8 @@ impl<'a> RawText<'a> {
     #[inline]
     pub fn plain(text: &'a str) -> Option<(Self, &'a str)> {
         let inner = text.as_bytes().strip_prefix(b"\"")?;
-        let end = memchr::memchr2(b'"', b'\\', inner)?;
-        let is_plain = inner[end] == b'"' && inner[..end].iter().all(|byte| *byte >= b' ');
-        is_plain.then(|| {
+        let end = plain_bytes(inner);
+        (inner.get(end) == Some(&b'"')).then(|| {
             let (raw, rest) = text.split_at(end + 2);
             (Self { raw }, rest)
         })
@@ -71,9 +70,14 @@ impl<'a> RawText<'a> {
         self.raw
     }
 
+    /// What is between the quotes, with its escapes.
+    pub fn inner(self) -> &'a str {
+        &self.raw[1..self.raw.len() - 1]
+    }
+
     /// Whether it stands for more than `chars` code points. Counts only if there could be that many.
     pub fn exceeds(self, chars: usize) -> bool {
-        let inner = &self.raw.as_bytes()[1..self.raw.len() - 1];
+        let inner = self.inner().as_bytes();
         inner.len() > chars && count_escaped(inner).is_ok_and(|count| count > chars)
     }
 
@@ -84,7 +88,7 @@ impl<'a> RawText<'a> {
 
     /// The text it stands for.
     pub fn decode(self) -> Cow<'a, str> {
-        let inner = &self.raw[1..self.raw.len() - 1];
+        let inner = self.inner();
         if !inner.contains('\\') {
             return Cow::Borrowed(inner);
         }
@@ -112,6 +116,19 @@ pub fn is_deep(raw: &str) -> bool {
 pub fn quoted(text: &str) -> String {
     // A string can always be serialized.
     serde_json::to_string(text).unwrap_or_default()
+}
+
+/// How many bytes come before the first that may not stand in a JSON string as it is.
+#[inline]
+fn plain_bytes(bytes: &[u8]) -> usize {
+    let is_special = |byte: &u8| (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    // All of a chunk, whatever its first byte is: so the compiler looks at them at once.
+    let chunks = bytes
+        .chunks_exact(16)
+        .take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | is_special(byte)));
+    let start = 16 * chunks.count();
+    let rest = &bytes[start..];
+    start + rest.iter().position(is_special).unwrap_or(rest.len())
 }
 
 fn count_chars(utf8: &[u8]) -> usize {
@@ -177,6 +194,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn plain_strings_are_found_at_any_length(text in "\"[ !#-\\[\\]-~\u{e9}\u{20ac}\u{1f600}]{0,70}[\"\\\\\u{1f}\n]?[ -~]{0,40}") {
+            let end = text[1..].find(|char: char| char < ' ' || "\"\\".contains(char));
+            let is_plain = end.is_some_and(|end| text[1 + end..].starts_with('"'));
+            let plain = RawText::plain(&text);
+            prop_assert_eq!(plain.is_some(), is_plain);
+            if let Some((plain, rest)) = plain {
+                prop_assert_eq!(plain.raw().len(), end.unwrap_or(0) + 2);
+                prop_assert_eq!(format!("{}{rest}", plain.raw()), text);
+            }
+        }
+
         #[test]
         fn counts_what_it_decodes_to(text in any::<String>(), escape in any::<bool>()) {
             let raw = if escape {

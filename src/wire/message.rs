@@ -53,8 +53,15 @@ impl Default for Appetite {
 #[derive(Debug, Default)]
 pub struct Decoder {
     partial: Option<Box<Partial>>,
-    /// Frames begun since the last call of [`Decoder::take_frames`].
-    frames: u32,
+}
+
+/// How far the bytes of one read are decoded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Where the next frame begins.
+    pub at: usize,
+    /// How many frames have begun in them.
+    pub frames: u32,
 }
 
 #[derive(Debug, Default)]
@@ -94,19 +101,13 @@ impl Decoder {
             .is_some_and(|partial| partial.message.is_some() && partial.spent != Spent::Message)
     }
 
-    /// How many frames have begun since this was asked last.
-    #[inline]
-    pub fn take_frames(&mut self) -> u32 {
-        std::mem::take(&mut self.frames)
-    }
-
-    /// Takes the next message from `bytes[*at..]` and moves `at` past it; `None` when all bytes are used
-    /// up. Payload is unmasked in place. After a refusal the decoder must not be used again.
+    /// Takes the next message from `bytes`, from where `progress` has come to, and moves that past it; `None` when all
+    /// bytes are used up. Payload is unmasked in place. After a refusal the decoder must not be used again.
     #[inline]
     pub fn next<'a>(
         &'a mut self,
         bytes: &'a mut [u8],
-        at: &mut usize,
+        progress: &mut Progress,
         appetite: &Appetite,
     ) -> Result<Option<Message<'a>>, Refusal> {
         if let Some(partial) = self.partial.as_deref_mut() {
@@ -116,24 +117,24 @@ impl Decoder {
             }
         }
         if self.partial.is_none() {
-            let Some((header, header_bytes)) = frame::parse(&bytes[*at..])? else {
-                return self.stash_header(bytes, at);
+            let Some((header, header_bytes)) = frame::parse(&bytes[progress.at..])? else {
+                return self.stash_header(bytes, &mut progress.at);
             };
-            let start = *at + header_bytes;
+            let start = progress.at + header_bytes;
             let whole = header.is_final
                 && header.kind != Kind::Continue
                 && header.payload_bytes <= (bytes.len() - start) as u64;
             if whole {
                 admit(&header, None, 0, appetite)?;
-                self.frames += 1;
+                progress.frames += 1;
                 let end = start + header.payload_bytes as usize;
-                *at = end;
+                progress.at = end;
                 let payload = &mut bytes[start..end];
                 mask::apply(payload, header.mask, 0);
                 return complete(header.kind, payload).map(Some);
             }
         }
-        self.next_split(bytes, at, appetite)
+        self.next_split(bytes, progress, appetite)
     }
 
     /// Keeps the beginning of a header, if there is any.
@@ -156,22 +157,22 @@ impl Decoder {
     fn next_split<'a>(
         &'a mut self,
         bytes: &'a mut [u8],
-        at: &mut usize,
+        progress: &mut Progress,
         appetite: &Appetite,
     ) -> Result<Option<Message<'a>>, Refusal> {
         let partial = self.partial.get_or_insert_default();
         let mut finished = None;
         loop {
-            if *at == bytes.len() && !partial.has_empty_frame() {
+            if progress.at == bytes.len() && !partial.has_empty_frame() {
                 break;
             }
             if partial.frame.is_none() {
-                if !partial.read_header(bytes, at, appetite)? {
+                if !partial.read_header(bytes, &mut progress.at, appetite)? {
                     break;
                 }
-                self.frames += 1;
+                progress.frames += 1;
             }
-            if let Some(kind) = partial.read_payload(bytes, at)? {
+            if let Some(kind) = partial.read_payload(bytes, &mut progress.at)? {
                 finished = Some(kind);
                 break;
             }
@@ -358,15 +359,15 @@ mod tests {
         let mut seen = Vec::new();
         for piece in pieces {
             let mut bytes = piece.to_vec();
-            let mut at = 0;
+            let mut progress = Progress::default();
             loop {
-                match decoder.next(&mut bytes, &mut at, appetite) {
+                match decoder.next(&mut bytes, &mut progress, appetite) {
                     Ok(Some(message)) => seen.push(format!("{message:?}")),
                     Ok(None) => break,
                     Err(refusal) => return (seen, Some(refusal.code)),
                 }
             }
-            assert_eq!(at, bytes.len());
+            assert_eq!(progress.at, bytes.len());
         }
         assert!(!decoder.is_amid());
         (seen, None)
@@ -451,8 +452,8 @@ mod tests {
         let frame = masked(0x81, &[b'a', 0xff, b'b', b'c', b'd']);
         let mut decoder = Decoder::default();
         let mut front = frame[..8].to_vec();
-        let mut at = 0;
-        let refused = decoder.next(&mut front, &mut at, &Appetite::default());
+        let mut progress = Progress::default();
+        let refused = decoder.next(&mut front, &mut progress, &Appetite::default());
         assert_eq!(refused, Err(Refusal::BAD_TEXT));
     }
 
@@ -464,8 +465,8 @@ mod tests {
         };
         let mut bytes = vec![0x81, 0xff, 0, 0, 0, 0x7f, 0, 0, 0, 0, 1, 2, 3, 4, b'x'];
         let mut decoder = Decoder::default();
-        let mut at = 0;
-        assert_eq!(decoder.next(&mut bytes, &mut at, &appetite), Ok(None));
+        let mut progress = Progress::default();
+        assert_eq!(decoder.next(&mut bytes, &mut progress, &appetite), Ok(None));
         let partial = decoder.partial.expect("amid a message");
         assert!(partial.payload.capacity() < 64);
     }

@@ -11,6 +11,7 @@ pub mod fold;
 pub mod frame;
 pub mod head;
 pub mod ice;
+pub mod id;
 pub mod json;
 pub mod mask;
 pub mod message;

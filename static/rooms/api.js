@@ -18,20 +18,41 @@ async function ask(path, options = {}) {
   throw new Error(WORDS[response.status] ?? told.error ?? 'The server does not answer as it should.');
 }
 
-export const list = async () => (await ask('/api/rooms')).rooms;
+/** Pages of one list that are asked for: some ten thousand items. */
+const PAGES_MAX = 12;
+
+/** A list, page after page; `isCut` if that was not all of it. */
+async function all(path, key) {
+  const items = [];
+  let next = '';
+  for (let page = 0; page < PAGES_MAX; page += 1) {
+    const after = next ? `${path.includes('?') ? '&' : '?'}after=${encodeURIComponent(next)}` : '';
+    const answer = await ask(path + after).catch((error) => {
+      // Whatever the last page ended with may be gone.
+      if (!page) throw error;
+    });
+    if (!answer) break;
+    items.push(...answer[key]);
+    if (!answer.next) return { items, isCut: false };
+    ({ next } = answer);
+  }
+  return { items, isCut: true };
+}
+
+/** The rooms there are. */
+export const list = () => all('/api/rooms', 'rooms');
 
 export async function create(name) {
   const headers = { 'Content-Type': 'application/json' };
   return (await ask('/api/rooms', { method: 'POST', headers, body: JSON.stringify({ name }) })).room;
 }
 
-/** What was said before a message, oldest first. */
-export const page = async (room, before, limit) =>
-  (await ask(`/api/rooms/${encodeURIComponent(room)}/messages?before=${before}&limit=${limit}`)).messages;
+/** What was said before a message, oldest first; `next` if there is more before that. */
+export const page = (room, before, limit) =>
+  ask(`/api/rooms/${encodeURIComponent(room)}/messages?before=${before}&limit=${limit}`);
 
 /** Who is in a room or, without one, who is here at all. */
-export const users = async (room) =>
-  (await ask(room === undefined ? '/api/users' : `/api/users?room=${encodeURIComponent(room)}`)).users;
+export const users = (room) => all(room === undefined ? '/api/users' : `/api/users?room=${encodeURIComponent(room)}`, 'users');
 
 /**
  * Whether the server takes this person for who they say they are; nothing if it does not tell. It is asked by saying

@@ -5,9 +5,8 @@ import { freshId, Line } from '../line.js';
 import * as api from './api.js';
 import { Moves, question } from './moves.js';
 
-/** From here on the history that comes with joining may not be all of it. */
+/** From here on the history that comes with joining may not be all that was said. */
 const HISTORY_MESSAGES = 200;
-const HISTORY_BYTES = 100 * 1024;
 /** In which all tabs have closed their sockets, so that the next one brings the new name. */
 const RENAME_MS = 600;
 /** After so many refusals in a row it is worth saying. */
@@ -21,7 +20,7 @@ const REFUSALS_SAID = 3;
  */
 export class Client extends EventTarget {
   #identity;
-  #moves = new Moves((command) => this.line.write(command), (move, refusal) => this.#moved(move, refusal));
+  #moves = new Moves((command) => this.#move(command), (move, refusal) => this.#moved(move, refusal));
   /** Rooms that this connection is in. */
   #in = new Set();
   /** What was said and not confirmed: cid -> { command, anchor, written, isDoubtful }. */
@@ -32,7 +31,7 @@ export class Client extends EventTarget {
   #refusals = 0;
   #usedToken = '';
   #renameTimer = 0;
-  /** How much history came with the present joining, and its ids. */
+  /** The ids of what came with the present joining. */
   #history = null;
 
   constructor(identity) {
@@ -123,19 +122,19 @@ export class Client extends EventTarget {
       for (const { id } of this.#identity.joined) this.join(id);
     }
     if (type === 'error') return void this.#refused(message);
-    if (type === 'text' && room === this.#moves.joining && this.#history) {
-      this.#history.ids.add(message.id);
-      this.#history.bytes += message.content.length * 2 + 256;
-    }
-    if (type === 'join' && me) {
-      // By another tab: then what was said there is still to be asked for.
-      if (this.#moves.joining === room) this.#history = { ids: new Set(), bytes: 0 };
-      else if (!this.#in.has(room)) this.join(room);
-    }
+    if (type === 'text' && room === this.#moves.joining) this.#history?.add(message.id);
+    // By another tab: then what was said there is still to be asked for.
+    if (type === 'join' && me && this.#moves.joining !== room && !this.#in.has(room)) this.join(room);
     if (type === 'leave' && me) this.#in.delete(room);
     if (me && cid !== undefined) this.#outbox.delete(cid);
     this.#emit(type, message);
     if (type === 'session') this.#flush();
+  }
+
+  #move(command) {
+    // That one has joined need not be said again, if another tab has.
+    if (command.type === 'join_room') this.#history = new Set();
+    this.line.write(command);
   }
 
   #moved({ type, room }, refusal) {
@@ -151,11 +150,11 @@ export class Client extends EventTarget {
 
   /** What the history has not confirmed was not said, unless the history is too short to tell. */
   #settle(room, history) {
-    const isCut = history && (history.ids.size >= HISTORY_MESSAGES || history.bytes >= HISTORY_BYTES);
+    const isCut = history?.size >= HISTORY_MESSAGES;
     for (const [cid, entry] of this.#outbox) {
       if (entry.command.room !== room || !entry.isDoubtful) continue;
       entry.isDoubtful = false;
-      if (isCut && !history.ids.has(entry.anchor)) this.#fail(cid, 'unsure', 'It may have arrived: too much was said meanwhile to tell.');
+      if (isCut && !history.has(entry.anchor)) this.#fail(cid, 'unsure', 'It may have arrived: too much was said meanwhile to tell.');
     }
   }
 

@@ -6,8 +6,6 @@ import { Thread } from './thread.js';
 const POLL_MS = 10_000;
 const SOON_MS = 250;
 const PAGE = 50;
-/** A list of so many people may have been cut. */
-const LIST_CUT = 1_000;
 
 export class Room {
   thread = new Thread();
@@ -31,8 +29,8 @@ export class Room {
   older(entryOf) {
     const { oldest } = this.thread;
     if (!oldest || !this.hasOlder) return Promise.resolve();
-    this.#older ??= api.page(this.id, oldest.id, PAGE).then((messages) => {
-      this.hasOlder = messages.length === PAGE;
+    this.#older ??= api.page(this.id, oldest.id, PAGE).then(({ messages, next }) => {
+      this.hasOlder = next !== undefined;
       this.thread.prepend(messages.map(entryOf));
     }).finally(() => (this.#older = null));
     return this.#older;
@@ -85,13 +83,14 @@ export class Hall extends EventTarget {
 
   async refresh() {
     try {
-      const list = await api.list();
+      const { items, isCut } = await api.list();
       this.trouble = '';
       this.isLoaded = true;
-      const known = new Set(list.map(({ id }) => id));
-      for (const { id, name, user_count } of list) Object.assign(this.room(id), { name, count: user_count });
+      const known = new Set(items.map(({ id }) => id));
+      for (const { id, name, user_count } of items) Object.assign(this.room(id), { name, count: user_count });
       for (const [id, room] of this.rooms) {
-        room.isListed = known.has(id);
+        // A list that was cut says nothing of what is not on it.
+        room.isListed = known.has(id) || (isCut && room.isListed);
         // What was said in a room that is gone may still be read.
         if (!room.isListed && !room.isJoined && !room.thread.entries.length) this.rooms.delete(id);
       }
@@ -144,11 +143,11 @@ export class Hall extends EventTarget {
     const heard = [];
     this.#meanwhile.set(room.id, heard);
     try {
-      const users = await api.users(room.id);
+      const { items, isCut } = await api.users(room.id);
       room.version += 1;
-      room.members = new Map(users.map(({ id, username }) => [id, username]));
+      room.members = new Map(items.map(({ id, username }) => [id, username]));
       for (const { id, name, by } of heard) this.#seat(room, id, name, by);
-      room.isCut = users.length >= LIST_CUT && users.length < room.count;
+      room.isCut = isCut;
       if (!room.isCut) room.count = room.members.size;
     } catch {
       // The number is known from the list, and the names come with what is said.

@@ -86,5 +86,6 @@ export function complaint(name) {
   if (!length) return 'Please write a name; it can be any.';
   if (length > NAME_MAX) return `A name may have ${NAME_MAX} characters at most; this one has ${length}.`;
   if (HIDDEN.test(name)) return 'A name cannot have characters that are not seen.';
+  if (/^\s*system\s*$/i.test(name.normalize('NFKC'))) return 'That name is the server’s own; please choose another.';
   return '';
 }

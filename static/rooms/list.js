@@ -7,6 +7,8 @@ import { arrange, badge, iconButton } from '../shared/parts.js';
 
 const FILTER_FROM = 8;
 const NAME_MAX = 64;
+/** More rooms than these are found by their name only. */
+const OTHERS_MAX = 500;
 
 const people = (count) => (count === 1 ? '1 person' : `${count} people`);
 export const addressOf = (room) => `/rooms/${encodeURIComponent(room)}`;
@@ -65,7 +67,9 @@ export class List {
     const mine = fits.filter(({ isJoined }) => isJoined);
     const others = fits.filter(({ isJoined }) => !isJoined);
     arrange(this.#mine, mine.map((room) => this.#item(room, open)));
-    arrange(this.#others, others.map((room) => this.#item(room, open)));
+    const shown = others.slice(0, OTHERS_MAX).map((room) => this.#item(room, open));
+    if (others.length > OTHERS_MAX) shown.push(make('li', { className: 'help', textContent: `and ${others.length - OTHERS_MAX} more; find them by name` }));
+    arrange(this.#others, shown);
     this.#mine.parentElement.hidden = !mine.length;
     this.#others.parentElement.hidden = !others.length;
     for (const id of this.#items.keys()) if (!this.#hall.rooms.has(id)) this.#items.delete(id);

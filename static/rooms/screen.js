@@ -164,8 +164,11 @@ async function lookWhoIsHere() {
   const { conversation } = side;
   if (!isShown || !conversation) return;
   if (!document.hidden) {
-    const here = await api.users().then((users) => new Set(users.map(({ id }) => id)), () => null);
-    if (here && conversation === side.conversation) side.tell(here.has(conversation.id));
+    const list = await api.users().catch(() => null);
+    const here = list && new Set(list.items.map(({ id }) => id));
+    // A list that was cut says nothing of who is not on it.
+    const isKnown = here && (here.has(conversation.id) || !list.isCut);
+    if (isKnown && conversation === side.conversation) side.tell(here.has(conversation.id));
     if (here) letters.arrived(here);
   }
   clearTimeout(presenceTimer);

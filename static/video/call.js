@@ -1,135 +1,179 @@
-// What becomes of a video pair: a connection, pictures once both want them, or a reason and what to do.
+// What becomes of a video pair: a connection and pictures once both want them, or a reason and what to do.
 
 import * as alert from '../alert.js';
-import { isTalking } from '../phase.js';
+import { mode } from '../mode.js';
+import * as router from '../router.js';
 import { settings } from '../settings.js';
 import { causeOf } from './causes.js';
-import { hasRelay, iceFor } from './ice.js';
+import { Ice } from './ice.js';
 import { Peer } from './peer.js';
+import { after, isCall, isWait } from './steps.js';
 
 const PATIENCE_MS = 15_000;
-const FAREWELL_MS = 300;
+/** After so long a program that says nothing of its person is taken to be willing. */
+const SILENCE_MS = 2_000;
+/** How long camera and microphone stay on after a stranger has left, so that the next one is met at once. */
+const KEPT_MS = 30_000;
+/** Signals kept until there is a connection for them. */
+const WAITING_MAX = 100;
 const SIGNALS = ['offer', 'answer', 'iceCandidate'];
 /** What is assumed of the other side until it tells. */
 const UNKNOWN = { camera: true, microphone: true, revealed: false };
 
-export class Call {
+/** Dispatches `step` whenever that is another one. */
+export class Call extends EventTarget {
   #client;
   #chat;
   #devices;
   #stage;
-  #isVideo;
   #fail;
+  #step = 'idle';
   #pair = null;
+  #ice = null;
   #peer = null;
-  #config = null;
-  /** What came before the connection could be prepared. */
+  /** What came before there was a connection to take it. */
   #waiting = [];
-  /** searching, connecting, connected, away, failed, text or ended. */
-  #step = 'ended';
+  /** Counts what was tried, so that servers that are told late are not used. */
+  #attempts = 0;
   #cause = null;
   #wasConnected = false;
   #hasRevealed = false;
   #them = UNKNOWN;
-  #timer = 0;
-  #keyTimer = 0;
+  /** Whether the other side has said nothing of itself, and for so long that it will not. */
+  #isSilent = false;
+  #told = '';
+  #patience = 0;
+  #silence = 0;
+  #keeping = 0;
 
-  /**
-   * `isVideo` says whether it is video that is looked for; `fail` is called with an error when nothing can be captured, or nobody
-   * be looked for.
-   */
-  constructor({ client, chat, devices, stage, isVideo, fail }) {
+  /** `fail` is called with an error when nothing can be captured, or nobody be looked for. */
+  constructor({ client, chat, devices, stage, fail }) {
+    super();
     this.#client = client;
     this.#chat = chat;
     this.#devices = devices;
     this.#stage = stage;
-    this.#isVideo = isVideo;
     this.#fail = fail;
-    chat.addEventListener('phase', ({ detail }) => this.#follow(detail));
-    for (const type of SIGNALS) client.addEventListener(type, ({ detail }) => this.#hear(detail));
-    devices.addEventListener('change', () => this.#update());
-    devices.addEventListener('trouble', ({ detail }) => this.#excuse(detail));
-    stage.addEventListener('reveal', () => {
-      this.#hasRevealed = true;
-      this.#update();
-    });
-    stage.addEventListener('retry', () => this.#retry());
-    stage.addEventListener('text', () => this.#goOnInText('You go on in text; camera and microphone are off.'));
-    client.addEventListener('error', ({ detail }) => {
-      if (detail.code === 'account_required' && this.#step === 'searching') this.#fail({ name: 'AccountRequiredError' });
-    });
-    client.addEventListener('iceKey', ({ detail }) => void this.#refresh(detail.iceKey));
-    addEventListener('online', () => this.#peer?.restart());
-    addEventListener('hashchange', () => this.#tidy());
+    this.#listen();
   }
 
+  get step() {
+    return this.#step;
+  }
+
+  #listen() {
+    this.#chat.addEventListener('phase', ({ detail }) => this.#follow(detail));
+    for (const type of SIGNALS) this.#client.addEventListener(type, ({ detail }) => this.#hear(detail));
+    this.#client.addEventListener('callState', ({ detail }) => this.#learn(detail.state));
+    this.#client.addEventListener('state', () => this.#client.state === 'online' && this.#peer?.resume());
+    this.#client.addEventListener('error', ({ detail }) => {
+      if (detail.code === 'account_required' && this.#step === 'searching') this.#fail({ name: 'AccountRequiredError' });
+    });
+    this.#devices.addEventListener('change', () => this.#update());
+    this.#devices.addEventListener('trouble', ({ detail }) => this.#excuse(detail));
+    this.#stage.addEventListener('reveal', () => this.#reveal());
+    // What the other one has offered meanwhile still waits for an answer.
+    this.#stage.addEventListener('retry', () => this.#go('retry', { offers: !this.#waiting.some(({ type }) => type === 'offer') }));
+    this.#stage.addEventListener('text', () => this.#goOnInText());
+    addEventListener('online', () => this.#peer?.restart());
+    document.addEventListener('visibilitychange', () => this.#tidy());
+    router.follow(() => this.#tidy());
+  }
+
+  /** Takes the step to which `event` leads, if it leads anywhere. */
+  #go(event, detail = {}) {
+    const step = after(this.#step, event);
+    if (step === this.#step) return;
+    this.#step = step;
+    clearTimeout(this.#patience);
+    if (isWait(step)) this.#patience = setTimeout(() => this.#giveUp(), PATIENCE_MS);
+    if (!isCall(step)) this.#endPair();
+    mode.hasPictures = step !== 'idle' && step !== 'text';
+    this.#enter[step]?.(detail);
+    this.#update();
+    this.dispatchEvent(new Event('step'));
+  }
+
+  /** What begins with a step. */
+  #enter = {
+    idle: () => this.#close(),
+    searching: () => void this.#prepare(),
+    consent: ({ pair }) => this.#begin(pair),
+    connecting: ({ offers }) => void this.#connect(offers),
+    connected: () => (this.#wasConnected = true),
+    failed: () => this.#drop(),
+    text: () => this.#close(),
+    ended: ({ isMine }) => this.#keep(isMine),
+  };
+
   #follow(phase) {
-    const pair = isTalking(phase) ? this.#client.pair : null;
-    if (this.#pair && pair?.pairId !== this.#pair.pairId) this.#hangUp(phase === 'ended' ? 'ended' : 'searching');
-    if (pair?.mode === 'video' && !this.#pair) return void this.#begin(pair);
-    if (phase === 'searching' && this.#isVideo()) return void this.#prepare();
-    if (phase === 'idle' || (phase === 'searching' && !this.#isVideo())) this.#close();
-    return undefined;
+    const { pair } = this.#client;
+    if (phase === 'searching') this.#go(mode.isVideo ? 'search' : 'close');
+    else if (phase === 'ended') this.#go('part', { isMine: this.#chat.reason === 'me' });
+    else if (phase === 'idle') this.#go('close');
+    else if (pair?.mode === 'video') this.#go('meet', { pair });
   }
 
   /** Has the devices ready while somebody is looked for. */
   async #prepare() {
-    this.#step = 'searching';
-    document.body.dataset.mode = 'video';
-    this.#update();
+    clearTimeout(this.#keeping);
     if (this.#devices.isOpen) return;
     try {
       await this.#devices.open();
     } catch (error) {
-      if (this.#step === 'searching' || this.#step === 'connecting') this.#fail(error);
+      if (this.#step === 'searching' || isCall(this.#step)) this.#fail(error);
     }
-    // The search may have ended while the browser asked.
-    if (document.body.dataset.phase === 'idle') this.#close();
   }
 
-  async #begin(pair) {
+  #begin(pair) {
     this.#pair = pair;
     this.#them = { ...UNKNOWN };
-    this.#hasRevealed = !settings.blur;
+    this.#told = '';
     this.#wasConnected = false;
-    this.#config = null;
-    this.#waiting = [];
-    document.body.dataset.mode = 'video';
-    this.#await('connecting');
-    const config = await iceFor(pair.iceKey);
-    if (this.#pair !== pair) return;
-    this.#keep(config);
-    if (this.#step === 'connecting') this.#connect(pair.initiator);
+    this.#hasRevealed = !settings.blur;
+    this.#ice = new Ice({ client: this.#client, pair, renewed: (config) => this.#peer?.configure(config) });
+    this.#isSilent = false;
+    this.#silence = setTimeout(() => {
+      this.#isSilent = true;
+      this.#agree();
+    }, SILENCE_MS);
   }
 
-  /** Remembers the servers, and asks for new credentials before these are worth nothing. */
-  #keep(config) {
-    this.#config = config;
-    clearTimeout(this.#keyTimer);
-    if (config.ttl > 0) this.#keyTimer = setTimeout(() => this.#client.send({ type: 'iceKey', pairId: this.#pair.pairId }), config.ttl * 800);
+  #reveal() {
+    this.#hasRevealed = true;
+    this.#update();
+    // Of that the stranger learns nothing.
+    void this.#ice?.load();
+    this.#agree();
   }
 
-  async #refresh(key) {
-    const pair = this.#pair;
-    const config = await iceFor(key);
-    // Old credentials may still be better than none.
-    if (!pair || pair !== this.#pair || !config.iceServers.length) return;
-    this.#keep(config);
-    this.#peer?.configure(config);
+  #agree() {
+    if (this.#hasRevealed && (this.#them.revealed || this.#isSilent)) this.#go('agree', { offers: this.#pair.initiator });
   }
 
-  /** Makes a connection; one side offers, the other waits for it. */
-  #connect(offers) {
+  /** Makes a connection, when it is known through which servers; one side offers, the other waits for it. */
+  async #connect(offers) {
+    const attempt = (this.#attempts += 1);
+    const config = await this.#ice.load();
+    if (attempt !== this.#attempts || this.#step !== 'connecting') return;
+    if (config) this.#open(config, offers);
+    else this.#giveUp();
+  }
+
+  #open(config, offers) {
     const { pairId, initiator } = this.#pair;
     this.#peer?.close();
-    const send = (signal) => this.#client.send({ ...signal, pairId });
-    const peer = new Peer({ isPolite: !initiator, config: this.#config, send });
+    const peer = new Peer({
+      isPolite: !initiator,
+      config,
+      send: (signal) => this.#client.send({ ...signal, pairId }),
+      canSend: () => this.#client.state === 'online',
+    });
     this.#peer = peer;
-    const whenCurrent = (act) => (event) => peer === this.#peer && act(event);
-    peer.addEventListener('connected', whenCurrent(() => this.#arrive()));
-    peer.addEventListener('away', whenCurrent(() => this.#step === 'connected' && this.#await('away')));
-    peer.addEventListener('state', whenCurrent(({ detail }) => this.#learn(detail)));
-    peer.addEventListener('media', whenCurrent(() => this.#learn({ revealed: true })));
+    const whenCurrent = (act) => () => peer === this.#peer && act();
+    peer.addEventListener('connected', whenCurrent(() => this.#go('arrive')));
+    peer.addEventListener('away', whenCurrent(() => this.#go('lose')));
+    peer.addEventListener('stuck', whenCurrent(() => this.#giveUp()));
     this.#stage.play(peer.stream);
     if (offers) peer.offer();
     for (const signal of this.#waiting.splice(0)) void peer.hear(signal);
@@ -138,125 +182,111 @@ export class Call {
 
   #hear(signal) {
     if (signal.pairId !== this.#pair?.pairId) return;
-    if (signal.candidate?.text === true) {
-      if (this.#step !== 'text') this.#goOnInText('The stranger goes on in text; the cameras are off.', false);
-    } else if (this.#step === 'text') {
-      if (signal.type === 'offer') this.#refuse();
-    } else if (this.#peer) {
+    if (this.#peer) {
       void this.#peer.hear(signal);
-    } else if (!this.#config) {
-      this.#waiting.push(signal);
-    } else if (signal.type === 'offer') {
+    } else if (this.#step === 'consent' || this.#step === 'connecting') {
+      if (this.#waiting.length < WAITING_MAX) this.#waiting.push(signal);
+      // Who calls without a word is willing.
+      if (signal.type === 'offer') this.#learn({ revealed: true });
+    } else if (this.#step === 'failed' && signal.type === 'offer') {
       // The other one tries again.
-      this.#await('connecting');
-      this.#connect(false);
-      void this.#peer.hear(signal);
+      this.#waiting = [signal];
+      this.#go('retry', { offers: false });
     }
-  }
-
-  #retry() {
-    this.#wasConnected = false;
-    this.#await('connecting');
-    if (this.#config) this.#connect(true);
-  }
-
-  /** Waits for the connection, but not for ever. */
-  #await(step) {
-    this.#step = step;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#giveUp(), PATIENCE_MS);
-    this.#update();
-  }
-
-  #arrive() {
-    clearTimeout(this.#timer);
-    this.#step = 'connected';
-    this.#wasConnected = true;
-    this.#update();
-  }
-
-  #giveUp() {
-    const relays = hasRelay(this.#config ?? { iceServers: [] });
-    this.#cause = causeOf(this.#peer?.facts, { wasConnected: this.#wasConnected, relays });
-    this.#step = 'failed';
-    this.#drop();
-    this.#update();
   }
 
   /** The other side tells of itself. Whatever it says, only what is understood counts. */
   #learn(state) {
-    if (state?.text === true) return void this.#goOnInText('The stranger goes on in text; the cameras are off.', false);
+    if (!isCall(this.#step)) return;
+    clearTimeout(this.#silence);
+    this.#isSilent = false;
+    if (state?.text === true) {
+      this.#stayInText();
+      return;
+    }
     for (const name of Object.keys(UNKNOWN)) {
       if (typeof state?.[name] === 'boolean') this.#them[name] = state[name];
     }
     this.#update();
-    return undefined;
+    this.#agree();
   }
 
-  /** Keeps the pair and gives up the pictures. */
-  #goOnInText(note, tells = true) {
-    clearTimeout(this.#timer);
-    this.#step = 'text';
-    if (tells) this.#refuse();
-    const peer = this.#peer;
-    this.#peer = null;
-    // Not before the other side was told.
-    setTimeout(() => peer?.close(), FAREWELL_MS);
-    this.#close();
-    this.#chat.note(note);
-    if (tells) this.#chat.takeFocus();
+  #giveUp() {
+    this.#cause = causeOf(this.#peer?.facts, { wasConnected: this.#wasConnected, relayOnly: this.#pair.relayOnly, ice: this.#ice });
+    this.#go('giveUp');
   }
 
-  /** Tells the other side that there will be no pictures, whether or not there is a connection. */
-  #refuse() {
-    this.#peer?.tell({ text: true });
-    this.#client.send({ type: 'iceCandidate', candidate: { candidate: '', text: true }, pairId: this.#pair.pairId });
+  /** Keeps the pair and gives up the pictures, as one wishes. */
+  #goOnInText() {
+    this.#tell({ text: true });
+    this.#go('text');
+    this.#chat.note('You go on in text; camera and microphone are off.');
+    this.#chat.takeFocus();
+  }
+
+  /** The same, as the other one wishes. */
+  #stayInText() {
+    this.#go('text');
+    this.#chat.note('The stranger goes on in text; the cameras are off.');
   }
 
   /** One of the devices could not be had, or is gone. */
   #excuse({ kind, isLost }) {
-    if (!this.#pair || this.#stage.element.hidden) return;
+    if (!isCall(this.#step)) return;
     const what = kind === 'camera' ? 'Your camera' : 'Your microphone';
     alert.say(isLost ? `${what} was unplugged or taken away.` : `${what} could not be switched on. Another program may be using it.`);
   }
 
-  #hangUp(step) {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#keyTimer);
-    const wasText = this.#step === 'text';
-    this.#pair = null;
-    this.#step = step;
+  /** The pair is over, or goes on without pictures. */
+  #endPair() {
+    clearTimeout(this.#silence);
+    this.#ice?.close();
+    this.#pair = this.#ice = null;
+    this.#waiting = [];
     this.#drop();
-    if (!wasText) this.#update();
   }
 
   #drop() {
+    this.#attempts += 1;
     this.#stage.play(null);
     this.#peer?.close();
     this.#peer = null;
   }
 
-  /** Nobody is looked for or seen any more. */
+  /** Nobody is looked for or seen any more. In the lobby one still looks at oneself. */
   #close() {
+    clearTimeout(this.#keeping);
     this.#stage.hide();
-    this.#devices.release();
-    document.body.dataset.mode = 'text';
+    if (!router.isAt('/video')) this.#devices.release();
   }
 
-  /** Whoever looks at another screen after the end has no use for the camera. */
-  #tidy() {
-    if (!this.#pair && this.#step === 'ended' && !/^#\/(chat|video)$/.test(location.hash)) this.#devices.release();
+  /** Gives the devices back after the end: at once if one wished the end, and else in a while, for there may be a next one. */
+  #keep(isMine) {
+    clearTimeout(this.#keeping);
+    if (isMine) this.#devices.release();
+    else this.#keeping = setTimeout(() => this.#tidy(true), KEPT_MS);
+    this.#tidy();
+  }
+
+  /** Whoever does not look at the end of a call any more has no use for the camera. */
+  #tidy(isOver = false) {
+    if (this.#step !== 'ended' || !this.#devices.isOpen || router.isAt('/video')) return;
+    if (isOver || document.hidden || !router.isAt('/chat')) this.#devices.release();
+  }
+
+  #tell(state) {
+    this.#client.send({ type: 'callState', state, pairId: this.#pair.pairId });
   }
 
   #update() {
-    const isVideo = document.body.dataset.mode === 'video';
-    if (this.#step === 'text' || !isVideo) return;
-    const isOpen = this.#hasRevealed && this.#them.revealed && (this.#step === 'connected' || this.#step === 'away');
-    for (const kind of ['camera', 'microphone']) {
-      // Before both want it nothing at all is sent.
-      this.#peer?.setTrack(kind, isOpen ? this.#devices.track(kind) : null);
+    if (this.#step === 'idle' || this.#step === 'text') return;
+    for (const kind of ['camera', 'microphone']) this.#peer?.setTrack(kind, this.#devices.track(kind));
+    if (isCall(this.#step)) {
+      const state = { camera: this.#devices.isOn('camera'), microphone: this.#devices.isOn('microphone'), revealed: this.#hasRevealed };
+      const words = JSON.stringify(state);
+      if (words !== this.#told) this.#tell(state);
+      this.#told = words;
     }
-    this.#peer?.tell({ camera: this.#devices.isOn('camera'), microphone: this.#devices.isOn('microphone'), revealed: this.#hasRevealed });
-    this.#stage.show({ step: this.#step, cause: this.#cause, isOpen, hasRevealed: this.#hasRevealed, them: this.#them });
+    this.#stage.show({ step: this.#step, cause: this.#cause, hasRevealed: this.#hasRevealed, them: this.#them });
   }
 }

@@ -18,11 +18,16 @@ const PARTIAL = new Set(['NotFoundError', 'NotReadableError', 'AbortError', 'Ove
  */
 export class Devices extends EventTarget {
   #tracks = { camera: null, microphone: null };
+  /** What is switched on. That lasts longer than the devices are held: who has switched the camera off finds it off next time. */
   #wanted = { camera: true, microphone: true };
+  /** What was switched off only because it could not be had. */
+  #failed = { camera: false, microphone: false };
   /** Counts what was asked of each, so that an answer that comes late is told from the newest. */
   #turns = { camera: 0, microphone: 0 };
   #known = { camera: [], microphone: [] };
   #isOpen = false;
+  /** Counts how often everything was given back. */
+  #releases = 0;
 
   constructor() {
     super();
@@ -32,6 +37,11 @@ export class Devices extends EventTarget {
   /** Whether they were opened, and not given back since. */
   get isOpen() {
     return this.#isOpen;
+  }
+
+  /** Whether this one is switched on, though perhaps it still starts. */
+  isWanted(kind) {
+    return this.#wanted[kind];
   }
 
   /** Whether this one works now. */
@@ -53,11 +63,15 @@ export class Devices extends EventTarget {
     return this.#tracks[kind]?.getSettings().deviceId ?? device.read(kind, '');
   }
 
-  /** Captures what is switched on; throws what the browser said if none of it can be had. */
-  async open() {
+  /** Captures what is switched on, or all; throws what the browser said if none of it can be had. */
+  async open({ all = false } = {}) {
     checkSupport();
+    if (all) this.#wanted = { camera: true, microphone: true };
+    const releases = this.#releases;
     const missing = KINDS.filter((kind) => this.#wanted[kind] && !this.#tracks[kind]);
     if (missing.length) await this.#captureAny(missing);
+    // Nobody waits for it any more.
+    if (releases !== this.#releases) return;
     this.#isOpen = true;
     this.#changed();
     await this.#refresh();
@@ -66,9 +80,11 @@ export class Devices extends EventTarget {
   /** Gives everything back; the lights go out. */
   release() {
     this.#isOpen = false;
+    this.#releases += 1;
     for (const kind of KINDS) {
       this.#drop(kind);
-      this.#wanted[kind] = true;
+      this.#wanted[kind] ||= this.#failed[kind];
+      this.#failed[kind] = false;
     }
     this.#changed();
   }
@@ -76,9 +92,16 @@ export class Devices extends EventTarget {
   /** Switches one on or off. The camera is given back meanwhile; a muted microphone is only silent, so that it is quick. */
   async turn(kind, on) {
     this.#wanted[kind] = on;
-    if (!on && kind === 'camera') this.#drop(kind);
+    this.#failed[kind] = false;
     if (this.#tracks[kind]) this.#tracks[kind].enabled = on;
-    else if (on && this.#isOpen) await this.#tryCapture(kind);
+    // Also what still starts.
+    if (!on && (kind === 'camera' || !this.#tracks[kind])) this.#drop(kind);
+    this.#changed();
+    if (!on || this.#tracks[kind]) return;
+    const releases = this.#releases;
+    await this.#tryCapture(kind);
+    if (releases !== this.#releases) return;
+    this.#isOpen ||= this.#tracks[kind] !== null;
     this.#changed();
   }
 
@@ -93,6 +116,7 @@ export class Devices extends EventTarget {
     if (!(await this.#tryCapture(kind, id))) {
       device.write(kind, before);
       this.#wanted[kind] = true;
+      this.#failed[kind] = false;
       await this.#tryCapture(kind);
     }
     if (this.#tracks[kind]) this.#tracks[kind].enabled = enabled;
@@ -111,12 +135,14 @@ export class Devices extends EventTarget {
     }
   }
 
-  /** Captures one; says so if that failed. */
+  /** Captures one; false if that failed, which is said, unless nobody asks for it any more. */
   async #tryCapture(kind, id) {
+    const turn = this.#turns[kind] + 1;
     try {
       await this.#capture([kind], id);
       return true;
     } catch (error) {
+      if (this.#turns[kind] !== turn) return true;
       this.#giveUp(kind, error);
       return false;
     }
@@ -124,6 +150,7 @@ export class Devices extends EventTarget {
 
   #giveUp(kind, error, isLost = false) {
     this.#wanted[kind] = false;
+    this.#failed[kind] = true;
     this.dispatchEvent(new CustomEvent('trouble', { detail: { kind, error, isLost } }));
   }
 

@@ -2,39 +2,42 @@
 
 /** How long a connection may be away before it is looked for anew. */
 const AWAY_MS = 3_000;
+/** Candidates kept until the description comes that they belong to. */
+const EARLY_MAX = 64;
 const KINDS = { camera: 'video', microphone: 'audio' };
 
 /**
- * Dispatches `connected`, `away` (it may come back), and `state` with what the other side tells of itself. `stream` is what
- * comes from there.
+ * Dispatches `connected`, `away` (it may come back), and `stuck` when this browser cannot go on. `stream` is what comes from
+ * the other side.
  */
 export class Peer extends EventTarget {
   #connection;
   #config;
   #send;
+  #canSend;
   #isPolite;
   #isOffering = false;
-  #isIgnoring = false;
   /** Candidates that came before the description they belong to. */
   #early = [];
   /** What was heard is dealt with one after the other. */
   #queue = Promise.resolve();
   #tracks = { camera: null, microphone: null };
   #senders = { camera: null, microphone: null };
-  #channel = null;
-  #told = null;
   #awayTimer = 0;
+  /** Another way is to be looked for as soon as that can be said. */
+  #isRestartDue = false;
   #isClosed = false;
   stream = new MediaStream();
   /** What is known when it does not work. */
-  facts = { hasHeard: false, candidatesHeard: 0, candidatesFound: 0, hasRoute: false, isRelayOnly: false };
+  facts = { hasHeard: false, isForeign: false, isStuck: false, candidatesHeard: 0, candidatesFound: 0, hasRoute: false, isRelayOnly: false };
 
-  /** `send` passes a signal to the other side: { type, sdp } or { type, candidate }. */
-  constructor({ isPolite, config, send }) {
+  /** `send` passes a signal to the other side, { type, sdp } or { type, candidate }; `canSend` says whether that is possible now. */
+  constructor({ isPolite, config, send, canSend }) {
     super();
     this.#isPolite = isPolite;
     this.#config = config;
     this.#send = send;
+    this.#canSend = canSend;
     this.facts.isRelayOnly = config.iceTransportPolicy === 'relay';
     this.#renew();
   }
@@ -45,13 +48,13 @@ export class Peer extends EventTarget {
       const { sender, receiver } = this.#connection.addTransceiver(KINDS[kind], { direction: 'sendrecv', streams: [this.stream] });
       this.#adopt(kind, sender, receiver);
     }
-    this.#openChannel();
   }
 
   /** Deals with what the other side signals: { type, sdp } or { type, candidate }. */
   hear(signal) {
     this.#queue = this.#queue.then(() => (this.#isClosed ? undefined : this.#take(signal))).catch(() => {
-      // The other side may send anything; what makes no sense changes nothing.
+      // The other side may send anything; what makes no sense changes nothing, but may be why nothing comes of it.
+      this.facts.isForeign ||= signal.type !== 'iceCandidate' && !this.#connection.remoteDescription;
     });
     return this.#queue;
   }
@@ -63,21 +66,22 @@ export class Peer extends EventTarget {
     if (sender && sender.track !== track) void sender.replaceTrack(track).catch(() => {});
   }
 
-  /** Tells the other side something of this one, now and whenever the connection is back. */
-  tell(state) {
-    this.#told = JSON.stringify(state);
-    if (this.#channel?.readyState === 'open') this.#channel.send(this.#told);
-  }
-
   /** Uses these servers when another way is looked for. */
   configure(config) {
     this.#config = config;
     this.#connection.setConfiguration(config);
   }
 
-  /** Looks for another way, such as after a change of networks. */
+  /** Looks for another way, such as after a change of networks; later, if the other side cannot be told now. */
   restart() {
-    if (!this.#isClosed && this.#connection.remoteDescription) this.#connection.restartIce();
+    if (this.#isClosed || !this.#connection.remoteDescription) return;
+    this.#isRestartDue = !this.#canSend();
+    if (!this.#isRestartDue) this.#connection.restartIce();
+  }
+
+  /** The other side can be told again. */
+  resume() {
+    if (this.#isRestartDue) this.restart();
   }
 
   close() {
@@ -91,7 +95,6 @@ export class Peer extends EventTarget {
     this.#connection?.close();
     const connection = new RTCPeerConnection(this.#config);
     this.#connection = connection;
-    this.#channel = null;
     const isCurrent = () => connection === this.#connection && !this.#isClosed;
     connection.onnegotiationneeded = () => isCurrent() && this.#negotiate();
     connection.onicecandidate = ({ candidate }) => {
@@ -123,41 +126,64 @@ export class Peer extends EventTarget {
 
   async #negotiate() {
     const connection = this.#connection;
+    this.#isOffering = true;
     try {
-      this.#isOffering = true;
       await connection.setLocalDescription();
       if (connection === this.#connection) this.#send({ type: 'offer', sdp: connection.localDescription });
     } catch {
-      // It was closed meanwhile.
+      if (connection === this.#connection) this.#fail();
     } finally {
       this.#isOffering = false;
     }
   }
 
+  /** This browser does not do what it should. */
+  #fail() {
+    if (this.#isClosed) return;
+    this.facts.isStuck = true;
+    this.dispatchEvent(new Event('stuck'));
+  }
+
   async #take({ type, sdp, candidate }) {
-    if (type === 'iceCandidate') return this.#takeCandidate(candidate);
+    if (type === 'iceCandidate') {
+      await this.#takeCandidate(candidate);
+      return;
+    }
+    this.facts.hasHeard = true;
     // Descriptions come as an object as browsers make it, or as its text.
     const description = { type, sdp: sdp?.sdp ?? sdp };
     const isClash = type === 'offer' && (this.#isOffering || this.#connection.signalingState !== 'stable');
-    this.#isIgnoring = isClash && !this.#isPolite;
-    if (this.#isIgnoring) return undefined;
-    // Two first offers: what was prepared for the own one has no place in the other.
-    if (isClash && !this.#connection.remoteDescription) this.#renew();
+    if (isClash && !this.#isPolite) return;
+    // Two first offers: what was prepared for the own one has no place in the other. Nor has an old connection in a new one of theirs.
+    if (type === 'offer' && (isClash ? !this.#connection.remoteDescription : this.#isOther(description))) this.#renew();
     const connection = this.#connection;
     await connection.setRemoteDescription(description);
-    this.facts.hasHeard = true;
     this.#adoptAll(connection);
     for (const early of this.#early.splice(0)) await this.#takeCandidate(early);
-    if (type !== 'offer') return undefined;
-    await connection.setLocalDescription();
-    return this.#send({ type: 'answer', sdp: connection.localDescription });
+    if (type === 'offer') await this.#answer(connection);
+  }
+
+  async #answer(connection) {
+    try {
+      await connection.setLocalDescription();
+      if (connection === this.#connection) this.#send({ type: 'answer', sdp: connection.localDescription });
+    } catch {
+      if (connection === this.#connection) this.#fail();
+    }
+  }
+
+  /** Whether an offer comes from another connection than the one before: the other side has begun anew. */
+  #isOther({ sdp }) {
+    const known = this.#connection.remoteDescription;
+    const session = typeof sdp === 'string' ? sessionOf(sdp) : undefined;
+    return known !== null && session !== undefined && session !== sessionOf(known.sdp);
   }
 
   async #takeCandidate(candidate) {
     if (candidate?.candidate) this.facts.candidatesHeard += 1;
-    if (!this.#connection.remoteDescription) return void this.#early.push(candidate);
     // Null, and an empty one, say that there are no more. What belongs to an offer that was ignored fits nowhere.
-    return this.#connection.addIceCandidate(candidate ?? undefined).catch(() => {});
+    if (this.#connection.remoteDescription) await this.#connection.addIceCandidate(candidate ?? undefined).catch(() => {});
+    else if (this.#early.length < EARLY_MAX) this.#early.push(candidate);
   }
 
   /** Takes what the other side offers, as far as it is one picture and one sound. */
@@ -171,30 +197,15 @@ export class Peer extends EventTarget {
       found.sender.setStreams?.(this.stream);
       this.#adopt(kind, found.sender, found.receiver);
     }
-    if (!this.#channel && /^m=application /m.test(connection.remoteDescription.sdp)) this.#openChannel();
   }
 
   #adopt(kind, sender, receiver) {
     this.#senders[kind] = sender;
     for (const track of this.stream.getTracks()) if (track.kind === receiver.track.kind) this.stream.removeTrack(track);
     this.stream.addTrack(receiver.track);
-    // A program that is no page of ours may not tell of itself; what it sends speaks for it.
-    receiver.track.addEventListener('unmute', () => this.dispatchEvent(new Event('media')));
     this.setTrack(kind, this.#tracks[kind]);
   }
-
-  /** Both open the same one, so that neither has to wait for the other's. */
-  #openChannel() {
-    const channel = this.#connection.createDataChannel('state', { negotiated: true, id: 0 });
-    this.#channel = channel;
-    channel.onopen = () => this.#told && channel.send(this.#told);
-    channel.onmessage = ({ data }) => {
-      if (this.#isClosed || typeof data !== 'string' || data.length > 1_000) return;
-      try {
-        this.dispatchEvent(new CustomEvent('state', { detail: JSON.parse(data) }));
-      } catch {
-        // Not ours.
-      }
-    };
-  }
 }
+
+/** The number that a connection gives all its descriptions (RFC 9429 section 5.2.1). */
+const sessionOf = (sdp) => /^o=\S+ (\d+)/m.exec(sdp)?.[1];

@@ -1,11 +1,14 @@
-// The two pictures, what is said over them, and what is pressed there.
+// The two pictures, and what is said over them.
 
 import { find, make } from '../dom.js';
 import { icon } from './icons.js';
-import { makePickers } from './pickers.js';
+import { isSeen } from './steps.js';
+import { Tools } from './tools.js';
+
+/** How much of a picture may be cut off to fill the stage; of any more, heads would be cut off, too. */
+const CUT_MAX = 0.25;
 
 const button = (label, ...properties) => make('button', { type: 'button', textContent: label, ...Object.assign({}, ...properties) });
-const tool = (id) => make('button', { type: 'button', id, className: 'icon' });
 
 /** Dispatches `reveal`, `retry` and `text` when that is pressed. */
 export class Stage extends EventTarget {
@@ -22,48 +25,42 @@ export class Stage extends EventTarget {
   #cover = make('div', { className: 'cover' }, this.#words, this.#cause, make('div', { className: 'pair' }, this.#reveal, this.#retry, this.#text));
   #muted = make('p', { className: 'muted' }, icon('microphoneOff'), 'Muted');
   #hear = button('Tap to hear', { id: 'hear' });
-  #microphone = tool('turn-microphone');
-  #camera = tool('turn-camera');
-  #choice = tool('choose-devices');
-  #picture = tool('picture-in-picture');
-  #screen = tool('full-screen');
-  #tools = make('div', { id: 'tools', role: 'group', 'aria-label': 'Video' }, this.#microphone, this.#camera, this.#choice, this.#picture, this.#screen);
-  #dialog = make('dialog', { id: 'devices', 'aria-labelledby': 'devices-title' });
+  #tools;
   #isHeard = false;
   #isSilenced = false;
-  element = make('section', { id: 'stage', 'aria-label': 'Pictures', hidden: true }, this.#remote, this.#cover, this.#muted, this.#hear, this.#self, this.#tools);
+  element = make('section', { id: 'stage', 'aria-label': 'Pictures', hidden: true });
 
   constructor(devices) {
     super();
     this.#devices = devices;
+    this.#tools = new Tools(devices, this.#remote);
+    this.element.append(this.#remote, this.#cover, this.#muted, this.#hear, this.#self, this.#tools.element);
     find('.partner').before(this.element);
-    this.#buildDialog();
     this.#wire();
-    devices.addEventListener('change', () => this.showSelf());
   }
 
-  /** Shows where a call stands: { step, cause, isOpen, hasRevealed, them }. */
-  show({ step, cause, isOpen, hasRevealed, them }) {
-    const asks = step === 'connected' && !isOpen;
-    const isSeen = step === 'connected' || step === 'away';
+  /** Shows where a call stands: { step, cause, hasRevealed, them }. */
+  show({ step, cause, hasRevealed, them }) {
+    const isCallSeen = isSeen(step);
     this.element.hidden = false;
     this.element.dataset.step = step;
-    this.element.classList.toggle('blurred', !isOpen);
     this.element.classList.toggle('dark', !them.camera);
-    this.#say(wordsFor({ step, isOpen, hasRevealed, them }));
+    this.#say(wordsFor({ step, hasRevealed, them, isOn: this.#devices.isOpen }));
     this.#cause.textContent = step === 'failed' ? cause.words : '';
     this.element.dataset.cause = step === 'failed' ? cause.name : '';
-    const hadFocus = this.#cover.contains(document.activeElement);
-    this.#reveal.hidden = !asks || hasRevealed;
+    const hadFocus = this.element.contains(document.activeElement);
+    this.#reveal.hidden = step !== 'consent' || hasRevealed;
     this.#retry.hidden = this.#text.hidden = step !== 'failed';
-    this.#cover.hidden = step === 'searching' || (step === 'connected' && isOpen && them.camera);
-    this.#muted.hidden = !isSeen || !isOpen || them.microphone;
-    this.#remote.hidden = !isSeen;
-    this.#sound(isOpen && isSeen);
+    this.#cover.hidden = this.#words.textContent === '' && step !== 'failed';
+    this.#muted.hidden = !isCallSeen || them.microphone;
+    this.#remote.hidden = !isCallSeen;
+    this.#sound(isCallSeen);
     this.#hear.hidden = !this.#isSilenced;
-    this.#picture.disabled = !isSeen || !isOpen;
+    this.#tools.hasPicture = isCallSeen && them.camera;
+    this.#tools.element.hidden = step === 'ended' && !this.#devices.isOpen;
+    if (step === 'ended') this.#tools.leaveScreen();
     if (hadFocus && !document.activeElement?.checkVisibility()) find('#text').focus({ preventScroll: true });
-    this.showSelf();
+    this.#showSelf();
   }
 
   /** Plays what comes from the other side, or nothing. */
@@ -71,25 +68,21 @@ export class Stage extends EventTarget {
     this.#sound(false);
     this.#remote.srcObject = stream;
     if (stream) void this.#remote.play().catch(() => {});
-    else if (document.pictureInPictureElement === this.#remote) void document.exitPictureInPicture().catch(() => {});
+    else this.#tools.hasPicture = false;
   }
 
   hide() {
     this.play(null);
-    if (document.fullscreenElement === this.element) void document.exitFullscreen();
-    this.#dialog.close();
+    this.#tools.close();
     this.element.hidden = true;
     this.#own.srcObject = null;
   }
 
-  showSelf() {
-    if (this.element.hidden) return;
+  #showSelf() {
     const camera = this.#devices.track('camera');
     if ((this.#own.srcObject?.getVideoTracks()[0] ?? null) !== camera) this.#own.srcObject = camera ? new MediaStream([camera]) : null;
     this.#own.hidden = !camera;
     this.#ownOff.hidden = camera !== null;
-    dress(this.#microphone, this.#devices.isOn('microphone'), ['microphone', 'Mute'], ['microphoneOff', 'Unmute']);
-    dress(this.#camera, this.#devices.isOn('camera'), ['camera', 'Turn camera off'], ['cameraOff', 'Turn camera on']);
   }
 
   /** Lets the other side be heard, or not. */
@@ -121,64 +114,27 @@ export class Stage extends EventTarget {
       this.#hear.hidden = true;
       void this.#remote.play().catch(() => {});
     });
-    for (const [element, kind] of [[this.#microphone, 'microphone'], [this.#camera, 'camera']]) {
-      element.addEventListener('click', () => void this.#devices.turn(kind, !this.#devices.isOn(kind)));
+    for (const video of [this.#remote, this.#own]) {
+      const fit = () => video.classList.toggle('whole', cutOf(video) > CUT_MAX);
+      video.addEventListener('resize', fit);
+      new ResizeObserver(fit).observe(video);
     }
-    dress(this.#choice, true, ['choice', 'Camera and microphone']);
-    this.#choice.addEventListener('click', () => this.#dialog.showModal());
-    this.#wirePicture();
-    this.#wireScreen();
-  }
-
-  #wirePicture() {
-    dress(this.#picture, true, ['picture', 'Picture in picture']);
-    this.#picture.hidden = !document.pictureInPictureEnabled;
-    this.#picture.addEventListener('click', async () => {
-      try {
-        if (document.pictureInPictureElement) await document.exitPictureInPicture();
-        else await this.#remote.requestPictureInPicture();
-      } catch {
-        // There is no picture yet.
-      }
-    });
-  }
-
-  #wireScreen() {
-    const isFull = () => document.fullscreenElement === this.element;
-    const draw = () => dress(this.#screen, !isFull(), ['expand', 'Full screen'], ['shrink', 'Leave full screen']);
-    draw();
-    this.#screen.hidden = !document.fullscreenEnabled;
-    this.element.addEventListener('fullscreenchange', draw);
-    this.#screen.addEventListener('click', () => void (isFull() ? document.exitFullscreen() : this.element.requestFullscreen().catch(() => {})));
-  }
-
-  #buildDialog() {
-    const done = make('button', { className: 'primary', textContent: 'Done' });
-    const title = make('h2', { id: 'devices-title', textContent: 'Camera and microphone' });
-    this.#dialog.append(make('form', { method: 'dialog' }, title, ...makePickers(this.#devices, 'call'), make('div', { className: 'ends' }, done)));
-    this.#dialog.addEventListener('click', ({ target }) => target === this.#dialog && this.#dialog.close());
-    document.body.append(this.#dialog);
   }
 }
 
-function wordsFor({ step, isOpen, hasRevealed, them }) {
+/** How much of its picture a video would cut off to fill its box. */
+function cutOf({ videoWidth, videoHeight, clientWidth, clientHeight }) {
+  if (!videoWidth || !clientWidth || !clientHeight) return 0;
+  const ratio = (videoWidth / videoHeight) / (clientWidth / clientHeight);
+  return 1 - Math.min(ratio, 1 / ratio);
+}
+
+function wordsFor({ step, hasRevealed, them, isOn }) {
   if (step === 'connecting') return 'Connecting…';
   if (step === 'away') return 'Reconnecting…';
-  if (step === 'ended') return 'The stranger is gone';
-  if (step !== 'connected') return '';
-  if (isOpen) return them.camera ? '' : 'Camera off';
+  if (step === 'ended') return isOn ? '' : 'Your camera and microphone are off.';
+  if (step === 'connected') return them.camera ? '' : 'Camera off';
+  if (step !== 'consent') return '';
   if (hasRevealed) return 'Waiting until the stranger reveals, too.';
-  return them.revealed
-    ? 'The stranger is ready. You see and hear each other when you reveal, too.'
-    : 'You are connected. Neither sees or hears the other until both reveal.';
-}
-
-/** Gives a button the drawing and the name of what it does now. */
-function dress(element, isFirst, first, second = first) {
-  const [name, label] = isFirst ? first : second;
-  if (element.title === label) return;
-  element.title = label;
-  element.setAttribute('aria-label', label);
-  element.classList.toggle('off', !isFirst);
-  element.replaceChildren(icon(name));
+  return them.revealed ? 'The stranger is ready. Reveal, and you see and hear each other.' : 'Neither sees or hears the other until both reveal.';
 }

@@ -19,7 +19,7 @@ const TROUBLES = {
   },
   account: {
     title: 'Video is for people with an account here.',
-    advice: 'Sign in, then try again.',
+    advice: 'Sign in, and you come back here.',
   },
   unsupported: {
     title: 'This browser cannot make video calls.',

@@ -37,7 +37,7 @@ export const watchful = (more) => async (page) => {
 export async function checkHair(page) {
   await page.getByRole('button', { name: 'Video', exact: true }).click();
   await page.getByRole('button', { name: 'Turn on camera and microphone' }).click();
-  await expect(start(page)).toBeEnabled({ timeout: 15_000 });
+  await expect(start(page)).toBeVisible({ timeout: 15_000 });
 }
 
 export const start = (page) => page.getByRole('button', { name: 'Start', exact: true });
@@ -53,10 +53,26 @@ export async function call(page) {
 
 /** Both see each other. */
 export async function revealBoth(...pages) {
-  for (const page of pages) await expectStep(page, 'connected');
+  for (const page of pages) await expectStep(page, 'consent');
   for (const page of pages) await reveal(page);
-  for (const page of pages) await expect(stage(page)).not.toHaveClass(/blurred/);
+  for (const page of pages) await expectStep(page, 'connected');
 }
+
+export const isSignal = ({ type }) => ['offer', 'answer', 'iceCandidate'].includes(type);
+
+/** Ends the conversation. */
+export async function stop(page) {
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('button', { name: 'Really?' }).click();
+}
+
+/** Lets the page believe that the connection of the call is away. */
+export const lose = (page) => page.evaluate(() => {
+  const connection = window.connections.at(-1);
+  Object.defineProperty(connection, 'connectionState', { get: () => 'disconnected', configurable: true });
+  connection.dispatchEvent(new Event('connectionstatechange'));
+  delete connection.connectionState;
+});
 
 /** What was captured and is not given back: kinds of tracks. */
 export const live = (page) => page.evaluate(() => window.captured.filter(({ readyState }) => readyState === 'live').map(({ kind }) => kind).sort());
@@ -94,9 +110,10 @@ export async function wiretap(page) {
 export async function callers(person, options = {}, others = {}) {
   const camera = (more) => ({ ...CAMERA, ...more, before: watchful(more.before) });
   const both = await Promise.all([person(camera(options)), person(camera(others))]);
+  await Promise.all(both.map(checkHair));
   // Who has waited offers.
   for (const page of both.toReversed()) {
-    await call(page);
+    await start(page).click();
     await expectPhase(page, /searching|chatting/);
   }
   for (const page of both) await expectPhase(page, 'chatting');
@@ -105,7 +122,7 @@ export async function callers(person, options = {}, others = {}) {
 
 /** How many pictures the newest connection has decoded. */
 export const framesDecoded = (page) => page.evaluate(async () => {
-  const report = await window.connections.at(-1).getStats();
+  const report = (await window.connections.at(-1)?.getStats()) ?? new Map();
   return [...report.values()].find(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')?.framesDecoded ?? 0;
 });
 

@@ -17,6 +17,7 @@ const FLAGS = {
   'connect-rate': 0,
   'skip-rate': 0,
   'message-rate': 0,
+  'room-rate': 0,
   'rematch-after-ms': 0,
 };
 

@@ -3,7 +3,7 @@
 
 import { mkdir, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { CAMERA, call, expectStep, revealBoth, start } from './callers.js';
+import { CAMERA, call, expectStep, revealBoth, start, stop } from './callers.js';
 import { bubbles, expect, expectPhase, input, say, seek, test } from './people.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -74,14 +74,14 @@ for (const colorScheme of ['light', 'dark']) {
       await expect(one.locator('#lobby')).toBeVisible();
       await take('1-lobby');
       await one.getByRole('button', { name: 'Turn on camera and microphone' }).click();
-      await expect(start(one)).toBeEnabled();
+      await expect(start(one)).toBeVisible();
       await expect.poll(() => one.locator('.preview video').evaluate((video) => video.videoWidth)).toBeGreaterThan(0);
       await take('2-open');
       await start(one).click();
       await expectPhase(one, 'searching');
       await take('3-searching');
       await call(two);
-      await expectStep(one, 'connected');
+      await expectStep(one, 'consent');
       await take('4-consent');
       await revealBoth(one, two);
       await expect.poll(() => one.locator('#remote').evaluate((video) => video.videoWidth)).toBeGreaterThan(2);
@@ -101,10 +101,13 @@ for (const colorScheme of ['light', 'dark']) {
       await two.getByRole('button', { name: 'Turn camera off' }).click();
       await expect(one.locator('#stage-words')).toHaveText('Camera off');
       await take('7-camera-off');
-      await two.getByRole('button', { name: 'Stop' }).click();
-      await two.getByRole('button', { name: 'Really?' }).click();
+      await one.evaluate(() => (location.hash = '#/rooms'));
+      await expect(one.locator('#reminder')).toBeVisible();
+      await take('8-elsewhere');
+      await one.getByRole('button', { name: 'Return' }).click();
+      await stop(two);
       await expectPhase(one, 'ended');
-      await take('8-ended');
+      await take('9-ended');
     });
   }
 }

@@ -1,9 +1,27 @@
+import { existsSync } from 'node:fs';
 import { defineConfig } from '@playwright/test';
+
+const FULL = process.env.CHROMIUM ?? '/usr/bin/chromium';
+/** The same engine without what draws windows: it starts sooner, but has no cameras. */
+const SHELL = '/usr/bin/chromium-headless-shell';
+/** Specs in which people have cameras. */
+const WITH_CAMERAS = /(video.*|relay|pictures)\.spec\.js$/;
+
+const ARGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync',
+];
+const CAMERA_ARGS = [
+  // Three cameras and three microphones that show and sound something; whether a page may have them is each test's to say.
+  '--use-fake-device-for-media-stream=device-count=3,fps=5',
+  // Calls stay on this machine, which need not have a network, and whose addresses nobody hides.
+  '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
+  // A name without HTTPS, for which browsers make no exception as they do for this machine's own.
+  '--host-resolver-rules=MAP passerby.test 127.0.0.1',
+];
 
 export default defineConfig({
   testDir: '.',
-  // Pictures are for people to look at: `npm run pictures`.
-  testIgnore: process.env.PICTURES ? [] : 'pictures.spec.js',
   outputDir: '../../test-artifacts/browser',
   fullyParallel: true,
   // Each worker has a server of its own, so nobody meets a stranger from another test.
@@ -18,18 +36,19 @@ export default defineConfig({
     browserName: 'chromium',
     viewport: { width: 1280, height: 800 },
     screenshot: 'only-on-failure',
-    launchOptions: {
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: [
-        '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync',
-        // Three cameras and three microphones that show and sound something; whether a page may have them is each test's to say.
-        '--use-fake-device-for-media-stream=device-count=3,fps=5',
-        // Calls stay on this machine, which need not have a network, and whose addresses nobody hides.
-        '--allow-loopback-in-peer-connection', '--disable-features=WebRtcHideLocalIpsWithMdns',
-        // A name without HTTPS, for which browsers make no exception as they do for this machine's own.
-        '--host-resolver-rules=MAP passerby.test 127.0.0.1',
-      ],
-    },
   },
+  projects: [
+    {
+      name: 'page',
+      testIgnore: WITH_CAMERAS,
+      use: { launchOptions: { executablePath: !process.env.CHROMIUM && existsSync(SHELL) ? SHELL : FULL, args: ARGS } },
+    },
+    {
+      name: 'cameras',
+      testMatch: WITH_CAMERAS,
+      // Pictures are for people to look at: `npm run pictures`.
+      testIgnore: process.env.PICTURES ? [] : 'pictures.spec.js',
+      use: { launchOptions: { executablePath: FULL, args: [...ARGS, ...CAMERA_ARGS] } },
+    },
+  ],
 });

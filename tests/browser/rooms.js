@@ -106,11 +106,11 @@ export async function notJumping(page, happens) {
 
 /**
  * Listens in between a page and the server. `sent` is what the page has said; `isHeld` keeps that from the server, `isDeaf`
- * keeps the server's words from the page, `isBlocked` lets no connection through, and `refuses` answers joining in the
- * server's place.
+ * keeps the server's words from the page, and `hides` some of them; `isBlocked` lets no connection through, and `refuses`
+ * answers joining in the server's place.
  */
 export async function tap(page) {
-  const line = { sockets: [], sent: [], isHeld: false, isDeaf: false, isBlocked: false, refuses: null };
+  const line = { sockets: [], sent: [], isHeld: false, isDeaf: false, isBlocked: false, refuses: null, hides: () => false };
   line.tell = (event) => line.sockets.at(-1).socket.send(JSON.stringify(event));
   line.drop = async (code = 1012) => {
     const { socket, server } = line.sockets.at(-1);
@@ -128,7 +128,7 @@ export async function tap(page) {
       else if (!line.isHeld) server.send(text);
     });
     server.onMessage((text) => {
-      if (!line.isDeaf) socket.send(text);
+      if (!line.isDeaf && !line.hides(JSON.parse(text))) socket.send(text);
     });
   });
   return line;

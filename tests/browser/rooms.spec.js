@@ -1,6 +1,6 @@
 import { PAYLOADS } from './payloads.js';
 import { serve, test } from './people.js';
-import { bubbles, create, enter, expect, input, meet, members, notJumping, open, post, roomLine, say } from './rooms.js';
+import { bubbles, create, enter, expect, input, meet, members, notJumping, open, post, roomLine, say, tap } from './rooms.js';
 
 /** Browsers report each connection that fails. */
 const tolerates = /WebSocket|ERR_CONNECTION|Failed to load/;
@@ -121,6 +121,28 @@ test('Rooms: with more than eight rooms there is a filter', async ({ person, ser
   expect(server).not.toBe(own.url);
 });
 
+test('Rooms: of more rooms than one answer holds, one’s own is listed', async ({ person, server }) => {
+  const own = await serve();
+  const ann = await enter(person, 'Ann', { url: own.url });
+  for (let number = 1; number <= 1_300; number += 1) await post(ann, '/api/rooms', { name: `Room number ${number}` });
+  await ann.reload();
+  const filter = ann.getByRole('searchbox', { name: 'Find a room' });
+  await expect(ann.getByText(/^and \d+ more; find them by name$/)).toBeVisible();
+  const room = await create(ann, 'Mine');
+  await ann.getByRole('button', { name: 'Leave this room' }).click();
+  await filter.fill(room);
+  await expect(ann.locator('.rooms-list .lines a')).toHaveText([/^Mine/]);
+  // Also after another look at the list.
+  await ann.reload();
+  await filter.fill(room);
+  await expect(ann.locator('.rooms-list .lines a')).toHaveText([/^Mine/]);
+  await filter.fill('number 1300');
+  await expect(ann.locator('.rooms-list .lines a')).toHaveCount(1);
+  await ann.close();
+  await own.stop();
+  expect(server).not.toBe(own.url);
+});
+
 test('Rooms: a log by speaker, the members with you marked, times on hover', async ({ person }) => {
   const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'a log');
   await say(ann, 'first');
@@ -164,15 +186,30 @@ test('Rooms: the log sticks to its end only near it; else it counts what is new'
   await expect(bubbles(ann, 'other').last()).toBeInViewport();
 });
 
+test('Rooms: all that was said comes with joining, however much it is', async ({ person }) => {
+  const ann = await enter(person, 'Ann');
+  const room = await create(ann, 'all');
+  const id = decodeURIComponent(new URL(ann.url()).hash.split('/').at(-1));
+  for (let number = 1; number <= 200; number += 1) {
+    await post(ann, '/api/messages', { type: 'text', content: `${number} ${'x'.repeat(1_900)}`, sender: 'Guest', sender_id: 'guest-of-history', room: id });
+  }
+  const bob = await enter(person, 'Bob');
+  await open(bob, room);
+  await expect(bubbles(bob, 'other')).toHaveCount(200);
+  await expect(bubbles(bob, 'other').first()).toHaveText(/^1 /);
+});
+
 test('Rooms: older history comes at the top, and the view does not jump', async ({ person }) => {
   const ann = await enter(person, 'Ann');
   const room = await create(ann, 'long');
   const id = decodeURIComponent(new URL(ann.url()).hash.split('/').at(-1));
-  // More than joining brings along.
   for (let number = 1; number <= 120; number += 1) {
     await post(ann, '/api/messages', { type: 'text', content: `${number} ${'x'.repeat(1_900)}`, sender: 'Guest', sender_id: 'guest-of-history', room: id });
   }
-  const bob = await enter(person, 'Bob');
+  // Only the latest come with joining.
+  let line;
+  const bob = await enter(person, 'Bob', { before: async (page) => (line = await tap(page)) });
+  line.hides = ({ type, content }) => type === 'text' && parseInt(content, 10) <= 60;
   await open(bob, room);
   await expect(bubbles(bob, 'other').last()).toHaveText(/^120 /);
   const before = await bubbles(bob, 'other').count();

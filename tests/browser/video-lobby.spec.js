@@ -26,7 +26,8 @@ test('Lobby: video is fetched when it is asked for, and nothing is captured befo
   await toLobby(page);
   await expect(ask(page)).toBeFocused();
   await expect(page).toHaveTitle('Video chat');
-  await expect(start(page)).toBeDisabled();
+  // One thing at a time.
+  await expect(start(page)).toBeHidden();
   // Nor by an address that leads here.
   await page.reload();
   await expect(ask(page)).toBeFocused();
@@ -83,7 +84,7 @@ test('Lobby: the pickers switch devices, and the choice is remembered', async ({
   const chosen = [await cameras.inputValue(), await microphones.inputValue()];
   await page.reload();
   await ask(page).click();
-  await expect(start(page)).toBeEnabled();
+  await expect(start(page)).toBeVisible();
   expect([await cameras.inputValue(), await microphones.inputValue()]).toEqual(chosen);
   expect(await inUse('audio')).toBe('Fake Audio Input 2');
   expect(await inUse('video')).not.toBe(before);
@@ -106,7 +107,7 @@ test('Lobby: an unplugged device is replaced by another, or said to be gone', as
   await unplug();
   await expect(lobby(page).getByText('Camera: it was unplugged or taken away.')).toBeVisible();
   await expect(page.getByRole('checkbox', { name: 'Camera' })).not.toBeChecked();
-  await expect(start(page)).toBeEnabled();
+  await expect(start(page)).toBeVisible();
 });
 
 test('Lobby: a device that is plugged in joins the list', async ({ person }) => {
@@ -127,10 +128,26 @@ test('Lobby: "denied" says what to do, can be tried again, and leads on to text'
   const alert = lobby(page).getByRole('alert').filter({ hasText: 'Camera and microphone are blocked.' });
   await expect(alert).toContainText('Allow them for this page');
   await expect(page.getByRole('button', { name: 'Try again' })).toBeFocused();
+  // On a small phone, too, both ways on are seen.
+  await page.setViewportSize({ width: 320, height: 568 });
+  for (const name of ['Try again', 'Continue in text']) await expect(page.getByRole('button', { name })).toBeInViewport({ ratio: 1 });
   await page.context().grantPermissions(['camera', 'microphone']);
   await page.getByRole('button', { name: 'Try again' }).click();
-  await expect(start(page)).toBeEnabled();
+  await expect(start(page)).toBeVisible();
   await expect(alert).toBeHidden();
+  await page.context().clearPermissions();
+  await page.reload();
+  await ask(page).click();
+  await page.getByRole('button', { name: 'Continue in text' }).click();
+  await expectPhase(page, 'searching');
+  await expect(page.getByRole('heading', { name: 'Text chat' })).toHaveCount(1);
+});
+
+test('Lobby: where there is little height, the heading stays in sight', async ({ person }) => {
+  const page = await person(camera({ viewport: { width: 1280, height: 500 } }));
+  await checkHair(page);
+  await expect(start(page)).toBeFocused();
+  for (const element of [page.getByRole('heading', { name: 'Check your hair' }), start(page)]) await expect(element).toBeInViewport({ ratio: 1 });
 });
 
 for (const [name, error, words, advice] of [
@@ -145,7 +162,7 @@ for (const [name, error, words, advice] of [
     await expect(alert).toContainText(advice);
     await page.evaluate(() => (window.fails = []));
     await page.getByRole('button', { name: 'Try again' }).click();
-    await expect(start(page)).toBeEnabled();
+    await expect(start(page)).toBeVisible();
     await expect(alert).toBeHidden();
     await page.reload();
     await ask(page).click();
@@ -166,14 +183,23 @@ test('Lobby: an insecure page says what to do, and leads on to text', async ({ p
   await expectPhase(page, 'searching');
 });
 
-test('Lobby: where video takes an account, that is said, and the camera is given back', async ({ person }) => {
+test('Lobby: where video takes an account, that is said once, and the way there leads back', async ({ person }) => {
   const server = await serve({ 'video-require-account': true });
   const page = await person(camera({ url: server.url }));
+  await page.request.post(`${server.url}/auth/register`, { data: { pseudo: 'ann', email: 'ann@example.org', country: 'PT', password: 'north wind and sun' } });
   await checkHair(page);
   await start(page).click();
-  await expect(lobby(page).getByRole('alert').filter({ hasText: 'Video is for people with an account here.' })).toBeVisible();
+  await expect(page.getByRole('alert').filter({ hasText: 'Video is for people with an account' })).toHaveCount(1);
   await expectPhase(page, 'idle');
-  expect(await live(page)).toEqual([]);
+  await expect.poll(() => live(page)).toEqual([]);
+  await lobby(page).getByRole('button', { name: 'Sign in' }).click();
+  await page.getByLabel('Name or e-mail address').fill('ann');
+  await page.getByLabel('Password', { exact: true }).fill('north wind and sun');
+  await page.locator('#account').getByRole('button', { name: 'Sign in' }).click();
+  await expect(ask(page)).toBeVisible();
+  await ask(page).click();
+  await start(page).click();
+  await expectPhase(page, 'searching');
   await page.close();
   await server.stop();
 });
@@ -182,7 +208,7 @@ test('Lobby: without a camera the microphone still serves', async ({ person }) =
   const page = await person(camera({ before: failing('NotFoundError', ['video']) }));
   await toLobby(page);
   await ask(page).click();
-  await expect(start(page)).toBeEnabled();
+  await expect(start(page)).toBeVisible();
   await expect(lobby(page).getByText(/^Camera: No camera/)).toBeVisible();
   expect(await live(page)).toEqual(['audio']);
   await start(page).click();

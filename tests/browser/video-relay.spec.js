@@ -1,7 +1,7 @@
 // The page's calls through a real TURN server, with the credentials that the server issues.
 
-import { bubbles, expect, say, serve, test as base } from './people.js';
-import { callers, expectMoving, revealBoth, stage, wiretap } from './callers.js';
+import { expect, serve, test as base } from './people.js';
+import { callers, expectMoving, revealBoth, wiretap } from './callers.js';
 import { startTurn } from './turn.js';
 
 const test = base.extend({
@@ -39,18 +39,4 @@ test('Relay: a call of the page goes through the relay, and no other address pas
     expect([...new Set(signals.match(/typ \w+/g))]).toEqual(['typ relay']);
     expect(heard.filter(({ type }) => type === 'error')).toEqual([]);
   }
-});
-
-test('Relay: the wish to go on in text passes, too', async ({ person, relayed }) => {
-  // No answer arrives, so that there is no connection to say it by.
-  const deaf = async (page) => ((await wiretap(page)).drops = ({ type }) => type === 'answer');
-  const [one, two] = await callers(person, { url: relayed.url, before: (page) => page.clock.install() }, { url: relayed.url, before: deaf });
-  await one.clock.fastForward(15_000);
-  await stage(one).getByRole('button', { name: 'Continue in text' }).click();
-  for (const page of [one, two]) {
-    await expect(stage(page)).toBeHidden();
-    await expect(page.locator('#log')).toContainText('in text');
-  }
-  await say(one, 'so be it');
-  await expect(bubbles(two)).toHaveText(['so be it']);
 });

@@ -1,10 +1,11 @@
 //! Accounts, the pool and private rooms, with a store in memory and a clock of our own.
 
 use passerby::app::Settings;
-use passerby::kernel::ask::Refusal;
+use passerby::kernel::ask::{Query, Refusal};
 use passerby::kernel::stats::Refused;
-use passerby::limits;
+use passerby::{defaults, limits};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::store::Store;
 use crate::town::{Member, Mood, Town};
@@ -177,6 +178,17 @@ fn a_message_is_acknowledged_once_and_told_once_in_order() {
         [ids(&acks, "message_ack")[2].clone()]
     );
     assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
+    // Something else under the same name is not lost without a word.
+    town.say(
+        mine,
+        json!({ "type": "message", "content": "two", "cid": "c2" }),
+    );
+    let refused = town.hear(mine).remove(0);
+    assert_eq!(
+        (&refused["code"], &refused["field"], &refused["cid"]),
+        (&json!("bad_field"), &json!("cid"), &json!("c2"))
+    );
+    assert!(town.hear(theirs).is_empty() && town.hear(tab).is_empty());
     let (_, page) = town.get(&format!("/rooms/{room}/messages?limit=2"), &bob.token);
     assert_eq!(
         (&page[0]["content"], &page[1]["content"]),
@@ -329,7 +341,7 @@ fn a_room_ends_within_a_second_of_its_time() {
     let mut town = Town::new();
     let (ann, bob, room) = town.pair();
     let mine = town.open(&format!("/ws/{room}"), &ann);
-    let away = limits::PRIVATE_ROOM_MS - 3_000;
+    let away = defaults::PRIVATE_ROOM_MS - 3_000;
     town.now.unix_ms += away;
     town.now.micros += away * 1_000;
     // The connections would have been pinged; this one is new.
@@ -356,7 +368,7 @@ fn a_room_ends_in_time_after_a_restart_and_when_the_clock_is_set() {
     let mut town = Town::new();
     let (_, bob, room) = town.pair();
     let start = town.now.unix_ms;
-    let mut town = Town::with(town.store, start + limits::PRIVATE_ROOM_MS - 10_000);
+    let mut town = Town::with(town.store, start + defaults::PRIVATE_ROOM_MS - 10_000);
     let notices = town.open("/ws/notifications", &bob);
     town.hear(notices);
     town.pass(5_000);
@@ -532,6 +544,34 @@ fn a_refusal_is_counted_once_whether_it_comes_at_once_or_later() {
 }
 
 #[test]
+fn a_question_that_fails_is_nobody_else_s_trouble() {
+    let mut town = Town::new();
+    let (ann, bob, room) = town.pair();
+    let mine = town.open(&format!("/ws/{room}"), &ann);
+    town.mood = Mood::Refusing(Refusal::Failed);
+    let command = json!({ "type": "message", "content": "a", "cid": "1" });
+    town.say(mine, command.clone());
+    let heard = town.hear(mine);
+    assert_eq!(
+        (&heard[0]["code"], &heard[0]["cid"]),
+        (&json!("unavailable"), &json!("1"))
+    );
+    let rest = format!("/rooms/{room}");
+    let (status, _) = town.request("DELETE", &rest, &ann.token, Value::Null);
+    assert_eq!(status, 503);
+    for target in ["/rooms/me", &rest] {
+        assert_eq!(town.get(target, &bob.token).0, 200, "{target}");
+    }
+    let known = json!({ "identifier": "ann", "password": "correct horse" });
+    assert_eq!(town.post("/auth/login", "", known).0, 200);
+    assert_eq!(town.get("/readyz", "").0, 200);
+    town.mood = Mood::Prompt;
+    town.say(mine, command);
+    assert_eq!(town.kinds(mine), ["message_ack"]);
+    town.empty();
+}
+
+#[test]
 fn what_was_said_in_a_room_that_ends_meanwhile_is_refused() {
     let mut town = Town::new();
     let (ann, bob, room) = town.pair();
@@ -657,6 +697,7 @@ fn every_question_has_one_answer_however_the_store_fails_and_the_next_one_a_good
     for mood in [
         Mood::Silent,
         Mood::Failing(Refusal::Unavailable),
+        Mood::Failing(Refusal::Failed),
         Mood::Failing(Refusal::Busy),
         Mood::Failing(Refusal::StorageFull),
     ] {
@@ -936,8 +977,8 @@ fn whoever_has_too_many_rooms_gets_no_further_one_by_staying_in_touch() {
 }
 
 #[test]
-fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
-    for answered in 0..3 {
+fn a_room_for_two_who_stay_in_touch_takes_one_question_and_may_be_given_up() {
+    for is_in_time in [true, false] {
         let mut town = Town::new();
         let (ann, bob) = (town.register("ann", "DE"), town.register("bob", "FR"));
         let (mine, theirs) = (town.open("/ws", &ann), town.open("/ws", &bob));
@@ -949,18 +990,61 @@ fn a_room_for_two_who_stay_in_touch_is_given_up_at_any_step() {
         town.hear(theirs);
         town.mood = Mood::Silent;
         town.say(theirs, json!({ "type": "keepInTouch" }));
-        for _ in 0..answered {
+        if is_in_time {
             town.answer_one();
+        } else {
+            town.pass(limits::ASK_MS);
         }
-        town.pass(limits::ASK_MS);
         for at in [mine, theirs] {
             let heard = town.hear(at);
-            assert_eq!(heard.len(), 1, "{answered}");
-            assert_eq!(heard[0]["code"], "unavailable", "{answered}");
+            assert_eq!(heard.len(), 1);
+            if is_in_time {
+                assert_eq!(heard[0]["type"], "roomCreated");
+            } else {
+                assert_eq!(heard[0]["code"], "unavailable");
+            }
         }
         town.mood = Mood::Prompt;
         town.settle();
-        assert_eq!(town.store.rooms.len(), usize::from(answered == 2));
+        assert_eq!(town.store.rooms.len(), 1);
         town.empty();
     }
+}
+
+/// Gives two people as many rooms as one person may have.
+fn crowd(town: &mut Town, users: [&Member; 2]) {
+    for number in 0..limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+        let made = town.store.answer(Query::Open {
+            id: Uuid::from_u128(number.into()),
+            users: users.map(|user| user.id.parse().expect("an id")),
+            now_ms: town.now.unix_ms,
+            expires_ms: town.now.unix_ms + 60_000,
+        });
+        assert!(made.is_ok());
+    }
+}
+
+#[test]
+fn whoever_has_too_many_rooms_by_now_is_not_matched() {
+    // Whoever waits: is not there any more, and whoever comes is to try again.
+    let mut town = Town::new();
+    let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| town.register(name, "FR"));
+    town.post("/pool/join", &ann.token, Value::Null);
+    crowd(&mut town, [&cleo, &ann]);
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 503);
+    assert_eq!(town.server.app.accounts.waiting(), 0);
+    assert_eq!(town.post("/pool/join", &bob.token, Value::Null).0, 202);
+    town.empty();
+    // Whoever comes: the other goes on waiting.
+    let mut town = Town::new();
+    let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| town.register(name, "FR"));
+    town.post("/pool/join", &ann.token, Value::Null);
+    let at = town.ask_slowly("POST", "/pool/join", &bob.token);
+    crowd(&mut town, [&cleo, &bob]);
+    town.mood = Mood::Prompt;
+    town.settle();
+    let (status, body) = town.answer(at).expect("an answer");
+    assert_eq!((status, body), (409, json!({ "error": "too many rooms" })));
+    assert_eq!(town.server.app.accounts.waiting(), 1);
+    town.empty();
 }

@@ -5,6 +5,7 @@
 //! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
 
 mod accounts;
+mod books;
 mod doings;
 mod ear;
 mod fate;
@@ -45,9 +46,10 @@ fn every_history_keeps_the_invariants() {
             done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
         }
         pauses += world.pauses;
-        let stats = world
+        let end = world
             .end()
             .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
+        let stats = end.stats;
         relayed += stats.messages_relayed;
         pairs += stats.pairs_made;
         closes += stats.closes(passerby::kernel::stats::CloseCause::TooSlow);
@@ -75,16 +77,20 @@ fn every_history_of_rooms_keeps_the_invariants() {
         None => 0..number("SIM_SEEDS").unwrap_or(SEEDS),
     };
     let (mut said, mut delivered, mut direct) = (0, 0, 0);
-    let mut slow = 0;
+    let (mut slow, mut letters, mut tabs, mut deep_tabs) = (0, 0, 0, 0);
     for seed in seeds {
         let mut world = World::new(seed, true);
         for step in 0..STEPS {
             let done = world.step();
             done.unwrap_or_else(|fault| panic!("seed {seed}, step {step}: {fault}"));
         }
-        let stats = world
+        tabs += world.tabs;
+        deep_tabs += world.deep_tabs;
+        let end = world
             .end()
             .unwrap_or_else(|fault| panic!("seed {seed}, at the end: {fault}"));
+        letters += end.letters;
+        let stats = end.stats;
         said += stats.room_messages;
         delivered += stats.room_deliveries;
         direct += stats.direct_messages;
@@ -97,6 +103,11 @@ fn every_history_of_rooms_keeps_the_invariants() {
             "{said} said, {delivered} delivered, {direct} direct"
         );
         assert!(slow > 0, "nobody was ever too slow");
+        assert!(letters > 1_000, "{letters} private messages arrived");
+        assert!(
+            tabs > 300 && deep_tabs > 10,
+            "{tabs} tabs in rooms, {deep_tabs} where much had yet to go round"
+        );
     }
 }
 

@@ -99,8 +99,9 @@ impl Person {
                 1 => {
                     let event: Value = serde_json::from_slice(&payload)
                         .map_err(|error| format!("bad JSON from the server: {error}"))?;
-                    self.conclude(&event)
-                        .map_err(|fault| format!("{} heard {event}: {fault}", self.name))?;
+                    self.conclude(&event).map_err(|fault| {
+                        format!("{} heard {}: {fault}", self.name, brief(event))
+                    })?;
                 }
                 8 => self.dismissed = true,
                 9 => {}
@@ -170,13 +171,21 @@ impl Person {
                 let cid = text.trim_end_matches('x').trim_end_matches(':');
                 self.heard.push((field("pairId"), cid.to_owned()));
             }
-            Some("typing") => here(&self.state)?,
+            Some("typing" | "offer") => here(&self.state)?,
             Some("sent") => self.receipts.push(field("cid")),
             Some("stats" | "error" | "draining") => {}
             _ => return Err("what is that?".into()),
         }
         Ok(())
     }
+}
+
+/// An event without padding.
+fn brief(mut event: Value) -> String {
+    if let Some(content) = event["content"].as_str() {
+        event["content"] = content.chars().take(20).collect::<String>().into();
+    }
+    event.to_string()
 }
 
 /// A masked client frame.

@@ -75,11 +75,7 @@ impl Store {
                 Ok(Answer::Credentials(user.cloned()))
             }
             Query::User { id, now_ms } => {
-                let rooms = self
-                    .rooms
-                    .values()
-                    .filter(|kept| kept.room.side(id).is_some() && kept.is_open(now_ms));
-                let rooms = rooms.count() as u32;
+                let rooms = self.rooms_of(id, now_ms);
                 let user = self.users.get(&id).map(|(user, _)| user.clone());
                 Ok(Answer::User(user.map(|user| KnownUser { user, rooms })))
             }
@@ -172,11 +168,22 @@ impl Store {
         Ok(kept)
     }
 
+    /// How many rooms of somebody have not ended.
+    fn rooms_of(&self, user: Uuid, now_ms: u64) -> u32 {
+        let is_theirs = |kept: &&Kept| kept.room.side(user).is_some() && kept.is_open(now_ms);
+        self.rooms.values().filter(is_theirs).count() as u32
+    }
+
     fn open(&mut self, id: Uuid, users: [Uuid; 2], now_ms: u64, expires_ms: u64) -> Outcome {
         let mut countries = [String::new(), String::new()];
         for (country, user) in countries.iter_mut().zip(users) {
             let (user, _) = self.users.get(&user).ok_or(Refusal::Missing)?;
             country.clone_from(&user.country);
+        }
+        for (side, user) in [Side::A, Side::B].into_iter().zip(users) {
+            if self.rooms_of(user, now_ms) >= limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+                return Err(Refusal::TooManyRooms(side));
+            }
         }
         let room = Room {
             id,
@@ -256,10 +263,13 @@ impl Store {
             .and_then(|cid| kept.cids.get(&(user, cid.clone())))
         {
             let first = kept.messages.iter().find(|message| message.id == *first);
-            let (id, sent_ms) = first.map(|first| (first.id, first.sent_ms)).expect("kept");
+            let first = first.expect("kept");
+            if first.content != content {
+                return Err(Refusal::Reused);
+            }
             return Ok(Answer::Said {
-                id,
-                sent_ms,
+                id: first.id,
+                sent_ms: first.sent_ms,
                 is_new: false,
             });
         }

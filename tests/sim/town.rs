@@ -76,15 +76,16 @@ impl Town {
 
     /// A server with these settings.
     pub fn run(store: Store, unix_ms: u64, settings: Settings) -> Self {
-        let app = App::new(settings, key(), [7; 32]);
+        let now = Now {
+            micros: 1_000_000,
+            unix_ms,
+        };
+        let app = App::new(settings, key(), [7; 32], now);
         let mut town = Self {
             server: Server::new(app, conn::Settings::default()),
             out: Outbox::default(),
             stats: Stats::default(),
-            now: Now {
-                micros: 1_000_000,
-                unix_ms,
-            },
+            now,
             store,
             mood: Mood::Prompt,
             waiting: VecDeque::new(),

@@ -143,14 +143,15 @@ impl Village {
             seed,
             ..conn::Settings::default()
         };
+        let now = Now {
+            micros: 1_000_000,
+            unix_ms: START_MS,
+        };
         let mut village = Self {
-            server: Server::new(App::new(settings, key(), bytes), connections),
+            server: Server::new(App::new(settings, key(), bytes, now), connections),
             out: Outbox::default(),
             stats: Stats::default(),
-            now: Now {
-                micros: 1_000_000,
-                unix_ms: START_MS,
-            },
+            now,
             wall_ms: START_MS - 1_000,
             random: StdRng::seed_from_u64(seed),
             desk: Desk::new(),

@@ -1,14 +1,17 @@
 //! A store with somebody who asks it and waits for the answers.
 
-use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, channel};
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use passerby::edge::store::{Desk, Location, start};
 use passerby::kernel::ask::{Answer, Outcome, Query, Refusal, Ticket};
 use passerby::kernel::record::{Message, Room, User};
+use passerby::limits;
 use uuid::Uuid;
+
+use super::support::eventually;
 
 /// How long an answer may take on a machine that has other things to do.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,20 +21,22 @@ pub const NOON: u64 = 1_795_168_800_000;
 /// How long a room lasts.
 pub const DAY: u64 = 86_400_000;
 
-/// The question after which the thread waits for `hold`.
-const HOLD: Ticket = Ticket(u64::MAX);
-
 /// A running store.
 pub struct Store {
     location: Location,
     desk: Option<Desk>,
     answers: Receiver<Vec<(Ticket, Outcome)>>,
-    /// Whoever holds this holds the thread, once it has answered [`HOLD`].
-    hold: Arc<Mutex<()>>,
+    /// The questions after which the thread is held, and until when.
+    holds: Arc<Mutex<HashMap<Ticket, Receiver<()>>>>,
     heard: VecDeque<(Ticket, Outcome)>,
     /// How many questions each transaction has answered.
     pub batches: Vec<usize>,
     next: u64,
+}
+
+/// While there is this, the thread does nothing.
+pub struct Held {
+    _release: Sender<()>,
 }
 
 impl Store {
@@ -41,21 +46,23 @@ impl Store {
 
     pub fn try_open(location: Location) -> Result<Self, String> {
         let (sender, answers) = channel();
-        let hold = Arc::new(Mutex::new(()));
-        let held = hold.clone();
-        let desk = start(location.clone(), move |batch| {
-            let is_held = batch.iter().any(|(ticket, _)| *ticket == HOLD);
+        let holds = Arc::new(Mutex::new(HashMap::new()));
+        let held = Arc::clone(&holds);
+        let desk = start(location.clone(), move |batch: Vec<(Ticket, Outcome)>| {
+            let mut holds = held.lock().expect("whole");
+            let released: Option<Receiver<()>> =
+                batch.iter().find_map(|(ticket, _)| holds.remove(ticket));
+            drop(holds);
             // Nobody listens any more when a test is over.
             let _ = sender.send(batch);
-            if is_held {
-                drop(held.lock());
-            }
+            // The answer is that nobody holds it any more.
+            let _ = released.map(|released| released.recv());
         })?;
         Ok(Self {
             location,
             desk: Some(desk),
             answers,
-            hold,
+            holds,
             heard: VecDeque::new(),
             batches: Vec::new(),
             next: 1,
@@ -98,15 +105,42 @@ impl Store {
 
     /// Asks all of this in one transaction, and waits for the answers, which must come in order.
     pub fn ask_together(&mut self, queries: Vec<Query>) -> Vec<Outcome> {
-        let hold = self.hold.clone();
-        let held = hold.lock().expect("whole");
-        // When this is answered the thread is held, until all questions are there.
-        self.desk()
-            .ask(HOLD, Query::Ping)
-            .expect("room for a question");
-        assert_eq!(self.hear().0, HOLD);
+        let held = self.hold();
         let tickets: Vec<Ticket> = queries.into_iter().map(|query| self.put(query)).collect();
         drop(held);
+        self.hear_all(tickets)
+    }
+
+    /// Holds the thread.
+    pub fn hold(&mut self) -> Held {
+        let (ticket, held) = self.put_hold();
+        self.hear_all(vec![ticket]);
+        held
+    }
+
+    /// Lets a held thread go, asks all of this in one transaction, and holds the thread again.
+    pub fn ask_and_hold(&mut self, held: Held, queries: Vec<Query>) -> (Vec<Outcome>, Held) {
+        let mut tickets: Vec<Ticket> = queries.into_iter().map(|query| self.put(query)).collect();
+        let (ticket, next) = self.put_hold();
+        tickets.push(ticket);
+        drop(held);
+        let mut outcomes = self.hear_all(tickets);
+        outcomes.pop();
+        (outcomes, next)
+    }
+
+    /// Asks something; the thread is held when it has answered.
+    fn put_hold(&mut self) -> (Ticket, Held) {
+        let (release, released) = channel();
+        let ticket = Ticket(self.next);
+        let mut holds = self.holds.lock().expect("whole");
+        holds.insert(ticket, released);
+        drop(holds);
+        assert_eq!(self.put(Query::Ping), ticket);
+        (ticket, Held { _release: release })
+    }
+
+    fn hear_all(&mut self, tickets: Vec<Ticket>) -> Vec<Outcome> {
         tickets
             .into_iter()
             .map(|ticket| {
@@ -275,6 +309,43 @@ pub fn settle_in(store: &mut Store) {
         );
     }
     assert!(store.ask(open(10, [1, 2], NOON)).is_ok());
+}
+
+/// Has so much said in room 10 by 1 that it cannot be erased at once; how many messages that are.
+pub fn say_much(store: &mut Store, text: &str) -> usize {
+    let messages: Vec<u128> = (1_000..11_500).collect();
+    for some in messages.chunks(limits::STORE_BATCH_MAX) {
+        let queries = some.iter().map(|id| say(*id, 10, 1, text, None)).collect();
+        let outcomes = store.ask_together(queries);
+        assert!(outcomes.iter().all(Result::is_ok));
+    }
+    messages.len()
+}
+
+/// Closes a room with much in it; `left` tells how many messages are there.
+pub fn much_is_erased_a_little_at_a_time(store: &mut Store, mut left: impl FnMut() -> usize) {
+    settle_in(store);
+    store.ask(open(11, [1, 2], NOON)).expect("a room");
+    let all = say_much(store, "x");
+    let at_once = limits::ERASURES_AT_ONCE as usize;
+    let held = store.hold();
+    let (outcomes, held) = store.ask_and_hold(held, vec![close(10, 1, NOON + 1)]);
+    a_room(outcomes[0].clone());
+    assert_eq!(left(), all - at_once);
+    // Nobody waits for all of it, and nobody sees what is left.
+    let queries = vec![
+        say(20_000, 11, 1, "x", None),
+        messages(10, 1),
+        expire(NOON + 2, 0),
+    ];
+    let (outcomes, held) = store.ask_and_hold(held, queries);
+    assert_eq!(outcomes[0], said(20_000));
+    assert_eq!(outcomes[1], Err(Refusal::Ended));
+    assert!(outcomes[2].is_ok());
+    assert_eq!(left(), all + 1 - 3 * at_once);
+    drop(held);
+    // The rest goes by itself.
+    assert!(eventually(PATIENCE, || left() == 1));
 }
 
 pub fn said(message: u128) -> Outcome {

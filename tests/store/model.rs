@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use passerby::kernel::ask::{Answer, KnownUser, Outcome, Query, Refusal};
-use passerby::kernel::record::{ListedRoom, Message, Reaction, Room, User};
+use passerby::kernel::record::{ListedRoom, Message, Reaction, Room, Side, User};
+use passerby::limits;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use uuid::Uuid;
@@ -24,7 +25,7 @@ struct ModelRoom {
     room: Room,
     ended_ms: Option<u64>,
     messages: Vec<Message>,
-    cids: HashMap<(Uuid, String), (Uuid, u64)>,
+    cids: HashMap<(Uuid, String), (Uuid, u64, String)>,
 }
 
 impl Model {
@@ -111,6 +112,12 @@ impl Model {
                         .map(|user| user.country.clone())
                         .ok_or(Refusal::Missing)
                 };
+                for (side, user) in [Side::A, Side::B].into_iter().zip(users) {
+                    let rooms = self.rooms_of(user, now_ms).len() as u32;
+                    if self.user(user).is_some() && rooms >= limits::PRIVATE_ROOMS_PER_PERSON_MAX {
+                        return Err(Refusal::TooManyRooms(side));
+                    }
+                }
                 let room = Room {
                     id,
                     users,
@@ -163,14 +170,17 @@ impl Model {
             } => {
                 let room = self.admit(room, user, now_ms)?;
                 if let Some(cid) = cid {
-                    if let Some((first, sent_ms)) = room.cids.get(&(user, cid.clone())) {
+                    if let Some((first, sent_ms, said)) = room.cids.get(&(user, cid.clone())) {
+                        if *said != content {
+                            return Err(Refusal::Reused);
+                        }
                         return Ok(Answer::Said {
                             id: *first,
                             sent_ms: *sent_ms,
                             is_new: false,
                         });
                     }
-                    room.cids.insert((user, cid), (id, now_ms));
+                    room.cids.insert((user, cid), (id, now_ms, content.clone()));
                 }
                 room.messages.push(Message {
                     id,
@@ -376,9 +386,13 @@ impl Asker {
             12..=20 => {
                 let number = self.next_message;
                 self.next_message += 1;
-                let content = self.word();
                 let cid = (self.random.random_range(0..2) == 0)
                     .then(|| self.random.random_range(0..10).to_string());
+                // Some say the same each time.
+                let content = match &cid {
+                    Some(cid) if self.random.random_range(0..2) == 0 => cid.clone(),
+                    _ => self.word(),
+                };
                 say_at(number, room, user, &content, cid.as_deref(), now_ms)
             }
             21..=23 => Query::Messages {

@@ -1,16 +1,17 @@
 //! What only PostgreSQL does: a server that can be killed, stopped, or slow.
 
-use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use passerby::edge::store::Location;
 use passerby::kernel::ask::{Answer, Query, Refusal};
 
 use super::desk::*;
+use super::support::eventually;
 use super::support::postgres::{Cluster, shared};
 
 pub fn at(address: &str) -> Location {
-    Location::parse(address, Path::new("/nonexistent")).expect("a location")
+    Location::parse(address).expect("a location")
 }
 
 /// A database of its own, if there is a server.
@@ -34,6 +35,51 @@ fn a_newer_schema_is_left_alone_at_a_server() {
         .expect("written");
     let refusal = Store::try_open(at(&address)).err().expect("refused");
     assert!(refusal.contains("version 999"), "{refusal}");
+}
+
+#[test]
+fn much_is_erased_a_little_at_a_time_at_a_server() {
+    let Some(cluster) = shared() else { return };
+    let address = cluster.database();
+    let mut visitor = cluster.visitor(name(&address));
+    let mut store = Store::open(at(&address));
+    much_is_erased_a_little_at_a_time(&mut store, || {
+        let count = visitor.query_one("SELECT count(*) FROM messages", &[]);
+        count.expect("a count").get::<_, i64>(0) as usize
+    });
+}
+
+#[test]
+fn what_was_to_be_erased_at_a_server_is_after_a_restart() {
+    let Some(cluster) = shared() else { return };
+    let address = cluster.database();
+    let mut visitor = cluster.visitor(name(&address));
+    let mut store = Store::open(at(&address));
+    settle_in(&mut store);
+    say_much(&mut store, "x");
+    assert!(store.close());
+    let end = visitor.execute("UPDATE rooms SET ended_at = now()", &[]);
+    assert_eq!(end.expect("ended"), 1);
+    let _store = Store::open(at(&address));
+    let is_gone = eventually(PATIENCE, || {
+        let count = visitor.query_one("SELECT count(*) FROM messages", &[]);
+        count.expect("a count").get::<_, i64>(0) == 0
+    });
+    assert!(is_gone);
+}
+
+#[test]
+fn without_a_name_it_is_whoever_runs_the_program() {
+    let Some(cluster) = shared() else { return };
+    let address = cluster.database();
+    let output = Command::new("id").arg("-un").output().expect("a name");
+    let me = String::from_utf8(output.stdout).expect("a name");
+    // There is one already if that is who the cluster was made for.
+    let role = format!("CREATE ROLE \"{}\" SUPERUSER LOGIN", me.trim());
+    let _ = cluster.visitor("postgres").batch_execute(&role);
+    let local = cluster.local_address(name(&address));
+    let mut store = Store::open(at(&local));
+    assert_eq!(store.ask(Query::Ping), Ok(Answer::Done));
 }
 
 #[test]

@@ -4,12 +4,16 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use passerby::edge::store::Location;
 use passerby::kernel::ask::{Answer, Query, Refusal};
+use passerby::limits;
 use rusqlite::Connection;
 
 use super::desk::*;
+use super::support::disk::Disk;
+use super::support::eventually;
 
 /// A folder that goes with its test.
 pub struct Home {
@@ -36,13 +40,32 @@ impl Home {
 
     pub fn location_with(&self, options: &str) -> Location {
         let text = format!("sqlite:passerby.db{options}");
-        Location::parse(&text, &self.folder.join("data")).expect("a location")
+        let location = Location::parse(&text).expect("a location");
+        location.within(&self.folder.join("data"))
     }
 
     /// Another process, as it were.
     pub fn visitor(&self) -> Connection {
         Connection::open(self.file()).expect("opened")
     }
+
+    /// Whether these bytes are somewhere in the files.
+    fn holds(&self, secret: &[u8]) -> bool {
+        let first = secret[0];
+        ["db", "db-wal"].iter().any(|kind| {
+            let bytes = fs::read(self.file().with_extension(kind)).unwrap_or_default();
+            let mut starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == first);
+            starts.any(|(at, _)| bytes[at..].starts_with(secret))
+        })
+    }
+}
+
+fn count_messages(visitor: &Connection) -> usize {
+    visitor
+        .query_row("SELECT count(*) FROM messages", [], |row| {
+            row.get::<_, u32>(0)
+        })
+        .expect("a count") as usize
 }
 
 impl Drop for Home {
@@ -123,7 +146,7 @@ fn what_is_not_a_database_is_refused() {
 
 #[test]
 fn memory_needs_no_file() {
-    let location = Location::parse("sqlite::memory:", Path::new("/nonexistent"));
+    let location = Location::parse("sqlite::memory:");
     let mut store = Store::open(location.expect("a location"));
     settle_in(&mut store);
     assert_eq!(store.ask(say(100, 10, 1, "x", None)), said(100));
@@ -141,9 +164,9 @@ fn a_locked_file_is_read_but_not_written() {
         room(10, 1, NOON),
         say(101, 10, 1, "x", None),
     ]);
-    assert_eq!(outcomes[0], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[0], Err(Refusal::Failed));
     assert!(outcomes[1].is_ok());
-    assert_eq!(outcomes[2], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[2], Err(Refusal::Failed));
     assert_eq!(store.ask(Query::Ping), Ok(Answer::Done));
     visitor.execute_batch("COMMIT").expect("released");
     assert_eq!(store.ask(say(102, 10, 1, "x", None)), said(102));
@@ -175,12 +198,55 @@ fn a_full_disk_is_survived() {
     queries.push(say(6000, 11, 1, "small", None));
     let outcomes = store.ask_together(queries);
     assert!(outcomes[..20].contains(&Err(Refusal::StorageFull)));
-    assert!(!outcomes.contains(&Err(Refusal::Unavailable)));
+    assert!(!outcomes.contains(&Err(Refusal::Failed)));
     assert_eq!(contents(outcomes[20].clone()), [text.as_str()]);
     a_room(outcomes[21].clone());
     assert_eq!(outcomes[22], said(6000));
     assert_eq!(store.ask(say(6001, 11, 1, &text, None)), said(6001));
     assert!(is_whole(&home));
+}
+
+#[test]
+fn a_room_can_be_closed_whenever_others_fill_the_disk() {
+    let text = "x".repeat(1_000);
+    for before in [0, 1, 10, 60, 150, 300] {
+        let Some(disk) = Disk::mount(2_048) else {
+            return;
+        };
+        let path = disk.folder().join("passerby.db");
+        let location = Location::parse(&format!("sqlite:{}", path.display()));
+        let mut store = Store::open(location.expect("a location"));
+        settle_in(&mut store);
+        for room in 11..15 {
+            store.ask(open(room, [1, 2], NOON)).expect("a room");
+        }
+        let mut next = 100;
+        let mut speak = |store: &mut Store, room, count| {
+            let queries = (0..count).map(|number| say(next + number, room, 1, &text, None));
+            let outcomes = store.ask_together(queries.collect());
+            next += count;
+            outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u128
+        };
+        assert_eq!(speak(&mut store, 10, before), before);
+        disk.fill();
+        for room in 10..14 {
+            // More than the disk has, so that it is full when the room is to be closed.
+            let is_full = (0..40).any(|_| speak(&mut store, room, 100) < 100);
+            assert!(is_full);
+            assert!(store.ask(messages(room, 2)).is_ok());
+            a_room(store.ask(close(room, 2, NOON + 5)));
+        }
+        let visitor = Connection::open(&path).expect("opened");
+        assert!(eventually(PATIENCE, || count_messages(&visitor) == 0));
+        disk.empty();
+        assert_eq!(speak(&mut store, 14, 50), 50);
+        assert!(store.close());
+        assert_eq!(count_messages(&visitor), 50);
+        let report: String = visitor
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("a report");
+        assert_eq!(report, "ok");
+    }
 }
 
 #[test]
@@ -193,20 +259,54 @@ fn what_is_erased_is_nowhere_in_the_files() {
         .map(|message| say(message, 10, 1, &secret.repeat(message as usize % 90), None))
         .collect();
     store.ask_together(queries);
-    let holds_secret = || {
-        let parts = ["db", "db-wal"].map(|kind| home.file().with_extension(kind));
-        parts.iter().any(|part| {
-            let bytes = fs::read(part).unwrap_or_default();
-            bytes
-                .windows(8)
-                .any(|window| window == &secret.as_bytes()[4..12])
-        })
-    };
-    assert!(holds_secret());
+    let secret = &secret.as_bytes()[4..12];
+    assert!(home.holds(secret));
     store.ask(close(10, 1, NOON + 5)).expect("closed");
     assert!(store.close());
-    assert!(!holds_secret());
+    assert!(!home.holds(secret));
     assert!(is_whole(&home));
+}
+
+#[test]
+fn much_that_is_erased_while_somebody_reads_is_gone_when_they_have_finished() {
+    let home = Home::new();
+    let mut store = Store::open(home.location());
+    settle_in(&mut store);
+    say_much(&mut store, "the treasure is under the third oak");
+    let visitor = home.visitor();
+    visitor.execute_batch("BEGIN").expect("begun");
+    assert!(count_messages(&visitor) > 0);
+    store.ask(close(10, 1, NOON + 5)).expect("closed");
+    // The log was to be cut meanwhile.
+    std::thread::sleep(Duration::from_millis(limits::STORE_CUT_MS + 2_000));
+    assert!(home.holds(b"treasure"), "they may still read it");
+    visitor.execute_batch("COMMIT").expect("finished");
+    assert!(eventually(PATIENCE, || !home.holds(b"treasure")));
+    assert_eq!(count_messages(&visitor), 0);
+    assert!(is_whole(&home));
+}
+
+#[test]
+fn much_is_erased_a_little_at_a_time_in_a_file() {
+    let home = Home::new();
+    let mut store = Store::open(home.location());
+    let visitor = home.visitor();
+    much_is_erased_a_little_at_a_time(&mut store, || count_messages(&visitor));
+}
+
+#[test]
+fn what_was_to_be_erased_in_a_file_is_after_a_restart() {
+    let home = Home::new();
+    let mut store = Store::open(home.location());
+    settle_in(&mut store);
+    say_much(&mut store, "the treasure is under the third oak");
+    assert!(store.close());
+    let visitor = home.visitor();
+    let end = visitor.execute("UPDATE rooms SET ended_at = expires_at", []);
+    assert_eq!(end.expect("ended"), 1);
+    let _store = Store::open(home.location());
+    assert!(eventually(PATIENCE, || count_messages(&visitor) == 0));
+    assert!(eventually(PATIENCE, || !home.holds(b"treasure")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What every engine must do.
 
 use passerby::kernel::ask::{Answer, KnownUser, Query, Refusal};
-use passerby::kernel::record::{ListedRoom, Reaction, Room};
+use passerby::kernel::record::{ListedRoom, Reaction, Room, Side};
 use passerby::limits;
 
 use super::desk::*;
@@ -35,6 +35,7 @@ on_every_engine! {
     nobody_is_found_who_is_not_there
     a_room_is_known_to_its_members
     a_room_needs_two_accounts
+    nobody_is_in_more_rooms_than_they_may_be
     rooms_are_listed_with_what_is_unread
     a_name_is_given_on_ones_own_side
     a_closed_room_is_over_and_its_messages_are_gone
@@ -44,7 +45,9 @@ on_every_engine! {
     what_is_said_is_kept_in_order
     who_is_not_in_a_room_can_do_nothing_there
     a_message_that_is_sent_twice_is_kept_once
+    a_name_that_is_used_again_for_something_else_is_refused
     pages_go_back_in_time
+    a_page_has_no_more_than_fits_into_an_answer
     messages_are_marked_as_read_up_to_one
     unread_messages_are_counted_to_a_limit
     reactions_replace_each_other
@@ -170,6 +173,26 @@ fn a_room_needs_two_accounts(store: &mut Store) {
     assert_eq!(store.ask(open(11, [1, 9], NOON)), Err(Refusal::Missing));
     assert_eq!(store.ask(open(11, [9, 1], NOON)), Err(Refusal::Missing));
     assert_eq!(store.ask(room(11, 1, NOON)), Err(Refusal::Missing));
+}
+
+fn nobody_is_in_more_rooms_than_they_may_be(store: &mut Store) {
+    settle_in(store);
+    let count = u128::from(limits::PRIVATE_ROOMS_PER_PERSON_MAX);
+    let queries = (1..count).map(|number| open(1000 + number, [2, 1], NOON + 5));
+    let outcomes = store.ask_together(queries.collect());
+    assert!(outcomes.iter().all(Result::is_ok));
+    let too_many = |side| Err(Refusal::TooManyRooms(side));
+    let try_it = |store: &mut Store, users, now_ms| store.ask(open(2000, users, now_ms));
+    assert_eq!(try_it(store, [1, 3], NOON + 6), too_many(Side::A));
+    assert_eq!(try_it(store, [3, 1], NOON + 6), too_many(Side::B));
+    assert_eq!(try_it(store, [2, 1], NOON + 6), too_many(Side::A));
+    assert_eq!(store.ask(room(2000, 1, NOON + 6)), Err(Refusal::Missing));
+    // One is over by then, and another is closed.
+    a_room(try_it(store, [1, 3], NOON + DAY));
+    let one_more = open(2001, [3, 1], NOON + DAY);
+    assert_eq!(store.ask(one_more.clone()), too_many(Side::B));
+    a_room(store.ask(close(1001, 1, NOON + DAY)));
+    a_room(store.ask(one_more));
 }
 
 fn listed(store: &mut Store, user: u128, now_ms: u64) -> Vec<ListedRoom> {
@@ -308,10 +331,10 @@ fn expired_rooms_are_reported_once_and_forgotten_later(store: &mut Store) {
 fn many_rooms_expire_a_part_at_a_time(store: &mut Store) {
     settle_in(store);
     let count = limits::EXPIRIES_PER_ASK + 5;
-    let mut queries = Vec::new();
-    for number in 0..count as u128 {
-        queries.push(open(1000 + number, [1, 2], NOON));
-    }
+    let pairs = [[1, 2], [2, 3], [3, 1]];
+    let queries = (0..count)
+        .map(|number| open(1000 + number as u128, pairs[number % 3], NOON))
+        .collect();
     assert!(store.ask_together(queries).iter().all(Result::is_ok));
     let over = NOON + DAY;
     let mut ended = 0;
@@ -378,9 +401,9 @@ fn a_message_that_is_sent_twice_is_kept_once(store: &mut Store) {
     store.ask(open(11, [1, 2], NOON)).expect("a room");
     assert_eq!(store.ask(say(100, 10, 1, "first", Some("a"))), said(100));
     let outcomes = store.ask_together(vec![
-        say(101, 10, 1, "again", Some("a")),
+        say(101, 10, 1, "first", Some("a")),
         say(102, 10, 1, "second", Some("b")),
-        say(103, 10, 1, "again", Some("b")),
+        say(103, 10, 1, "second", Some("b")),
         say(104, 10, 2, "of the partner", Some("a")),
         say(105, 11, 1, "elsewhere", Some("a")),
         say(106, 10, 1, "unnamed", None),
@@ -404,6 +427,32 @@ fn a_message_that_is_sent_twice_is_kept_once(store: &mut Store) {
     );
 }
 
+fn a_name_that_is_used_again_for_something_else_is_refused(store: &mut Store) {
+    settle_in(store);
+    assert_eq!(store.ask(say(100, 10, 1, "first", Some("a"))), said(100));
+    let outcomes = store.ask_together(vec![
+        say(101, 10, 1, "else", Some("a")),
+        say(102, 10, 1, "second", Some("b")),
+        say(103, 10, 1, "Second", Some("b")),
+        say(104, 10, 1, "first", Some("a")),
+        say(105, 10, 1, "else", Some("c")),
+    ]);
+    assert_eq!(
+        outcomes,
+        [
+            Err(Refusal::Reused),
+            said(102),
+            Err(Refusal::Reused),
+            said_before(100),
+            said(105)
+        ]
+    );
+    assert_eq!(
+        contents(store.ask(messages(10, 1))),
+        ["first", "second", "else"]
+    );
+}
+
 fn pages_go_back_in_time(store: &mut Store) {
     settle_in(store);
     let queries = (100..110)
@@ -417,6 +466,39 @@ fn pages_go_back_in_time(store: &mut Store) {
     assert_eq!(page_of(Some(100), 3), [""; 0]);
     assert_eq!(page_of(Some(5000), 1), ["109"], "need not be there");
     assert_eq!(page_of(None, 0), [""; 0]);
+}
+
+fn a_page_has_no_more_than_fits_into_an_answer(store: &mut Store) {
+    settle_in(store);
+    // Ten bytes in four characters.
+    let text = "a\u{e9}\u{20ac}\u{1f600}".repeat(500);
+    let queries = (100..300)
+        .map(|message| say(message, 10, 1, &text, None))
+        .collect();
+    store.ask_together(queries);
+    for (message, user) in [(299, 2), (299, 1), (298, 1), (297, 2)] {
+        store.ask(react(message, user, Some("+"))).expect("reacted");
+    }
+    let mut before = None;
+    let mut found = 300;
+    while found > 100 {
+        let page = some_messages(store.ask(page(10, 2, before, 200)));
+        let fit = limits::LISTING_BYTES_MAX.div_ceil(text.len());
+        assert_eq!(page.len(), fit.min(found as usize - 100));
+        for message in page.iter().rev() {
+            found -= 1;
+            assert_eq!(message.id, id(found), "none is left out");
+            let by: Vec<_> = message.reactions.iter().map(|put| put.user).collect();
+            let expected = match found {
+                299 => vec![id(1), id(2)],
+                298 => vec![id(1)],
+                297 => vec![id(2)],
+                _ => vec![],
+            };
+            assert_eq!(by, expected);
+        }
+        before = Some(found);
+    }
 }
 
 fn messages_are_marked_as_read_up_to_one(store: &mut Store) {
@@ -502,10 +584,10 @@ fn one_that_fails_takes_no_other_down(store: &mut Store) {
     ]);
     assert_eq!(outcomes[0], said(101));
     assert_eq!(outcomes[1], Err(Refusal::Missing));
-    assert_eq!(outcomes[2], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[2], Err(Refusal::Failed));
     assert_eq!(contents(outcomes[3].clone()), ["one"]);
     assert_eq!(outcomes[4], said(103));
-    assert_eq!(outcomes[5], Err(Refusal::Unavailable));
+    assert_eq!(outcomes[5], Err(Refusal::Failed));
     assert!(outcomes[6].is_ok());
     assert_eq!(contents(store.ask(messages(10, 1))), ["one", "two"]);
 }

@@ -1,5 +1,6 @@
 //! An independent WebSocket client.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -13,6 +14,11 @@ use super::PATIENCE;
 /// One person.
 pub struct Client {
     ws: WebSocket<TcpStream>,
+    /// The conversation, as far as this side knows.
+    pair: Option<String>,
+    /// The `cid`s of what was said by [`Client::chat`] and has not been acknowledged.
+    unacknowledged: HashSet<String>,
+    said: u32,
 }
 
 impl Client {
@@ -29,7 +35,12 @@ impl Client {
         let address = stream.peer_addr().expect("an address");
         let url = format!("ws://{address}{target}");
         let (ws, _) = tungstenite::client(url, stream).expect("upgraded");
-        Self { ws }
+        Self {
+            ws,
+            pair: None,
+            unacknowledged: HashSet::new(),
+            said: 0,
+        }
     }
 
     pub fn stream(&self) -> &TcpStream {
@@ -38,6 +49,12 @@ impl Client {
 
     /// Sends a command.
     pub fn say(&mut self, command: Value) {
+        if ["stopChat", "nextStranger"]
+            .iter()
+            .any(|kind| command["type"] == *kind)
+        {
+            self.pair = None;
+        }
         self.send(&command.to_string());
     }
 
@@ -96,10 +113,22 @@ impl Client {
         }
     }
 
-    /// The next message.
+    /// The next message, receipts for [`Client::chat`] aside.
     pub fn hear(&mut self) -> Value {
-        let text = self.hear_text();
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"))
+        loop {
+            let text = self.hear_text();
+            let value: Value =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text}"));
+            let cid = value["cid"].as_str();
+            let is_about_chat = cid.is_some_and(|cid| self.unacknowledged.remove(cid));
+            match value["type"].as_str() {
+                Some("sent") if is_about_chat => continue,
+                Some("strangerJoined") => self.pair = value["pairId"].as_str().map(str::to_owned),
+                Some("strangerLeft") => self.pair = None,
+                _ => {}
+            }
+            return value;
+        }
     }
 
     /// The next message, which must have this type.
@@ -163,9 +192,24 @@ impl Client {
         mine["pairId"].as_str().expect("an id").to_owned()
     }
 
-    /// Says something to the partner.
+    /// Says something to the partner, byte for byte as the page does it.
     pub fn chat(&mut self, text: &str) {
-        self.say(json!({ "type": "sendMessage", "text": text }));
+        self.said += 1;
+        let (text, cid) = (json!(text), format!("{:032x}", self.said));
+        let pair = match &self.pair {
+            Some(pair) => format!(r#","pairId":"{pair}""#),
+            None => String::new(),
+        };
+        self.send(&format!(
+            r#"{{"type":"sendMessage","text":{text},"cid":"{cid}"{pair}}}"#
+        ));
+        self.unacknowledged.insert(cid);
+    }
+
+    /// Says something to the partner without asking for a receipt.
+    pub fn chat_unheard(&mut self, text: &str) {
+        let text = json!(text);
+        self.send(&format!(r#"{{"type":"sendMessage","text":{text}}}"#));
     }
 
     /// What the partner says.

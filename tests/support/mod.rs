@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 pub mod client;
+pub mod disk;
 pub mod members;
 pub mod postgres;
 pub mod raw;

@@ -141,6 +141,12 @@ impl Cluster {
         }
     }
 
+    /// The address of a database by way of the file system, for whoever runs this.
+    pub fn local_address(&self, database: &str) -> String {
+        let folder = self.folder.display();
+        format!("postgresql:///{database}?host={folder}&port={}", self.port)
+    }
+
     fn is_up(&self) -> bool {
         postgres::Client::connect(&self.address("postgres"), postgres::NoTls).is_ok()
     }

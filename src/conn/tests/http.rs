@@ -46,3 +46,85 @@ fn an_idle_connection_goes_without_a_word() {
     assert!(world.has(SocketOp::Finish(id(0))));
     assert!(world.write_all(0).is_empty());
 }
+
+/// So many requests for a body of `size` bytes.
+fn requests(count: usize, size: usize) -> Vec<u8> {
+    format!("GET /?{size} HTTP/1.1\r\nHost: x\r\n\r\n")
+        .repeat(count)
+        .into_bytes()
+}
+
+impl World {
+    /// A turn in which nothing happens.
+    fn idle_turn(&mut self) {
+        self.turn(|server, turn| server.elapsed(turn));
+    }
+
+    /// Idle turns until nobody rests; how many requests each of them answered.
+    fn rest(&mut self, connections: u32) -> Vec<u64> {
+        let mut answered = Vec::new();
+        while self.server.next_due() == Some(0) {
+            let before = self.stats.requests;
+            self.idle_turn();
+            answered.push(self.stats.requests - before);
+            (0..connections).for_each(|number| drop(self.write_all(number)));
+        }
+        answered
+    }
+}
+
+#[test]
+fn a_response_that_has_gone_out_is_followed_by_the_next_in_another_turn() {
+    let mut world = World::new(Settings::default());
+    world.accept(0, Ipv4Addr::LOCALHOST.into());
+    let size = limits::QUEUE_HIGH_BYTES;
+    world.receive(0, &requests(5, size));
+    assert_eq!(world.stats.requests, 1);
+    let first = world.write_all(0);
+    assert!(first.len() > size && first.len() < 2 * size);
+    assert_eq!(world.stats.requests, 1);
+    assert!(world.server.is_paused(id(0)), "what follows has to wait");
+    assert_eq!(world.rest(1), [1, 1, 1, 1]);
+    assert!(!world.server.is_paused(id(0)));
+    assert!(world.has(SocketOp::Read(id(0))));
+}
+
+#[test]
+fn of_many_requests_at_once_a_turn_answers_some() {
+    let mut world = World::new(Settings::default());
+    world.accept(0, Ipv4Addr::LOCALHOST.into());
+    let each = limits::REQUESTS_PER_CONNECTION_TURN as u64;
+    world.receive(0, &requests(100, 1));
+    assert_eq!(world.stats.requests, each);
+    let served = world.rest(1);
+    assert!(served.iter().all(|served| *served <= each), "{served:?}");
+    assert_eq!(world.stats.requests, 100);
+    assert!(world.server.is_open(id(0)));
+}
+
+#[test]
+fn however_many_ask_a_turn_answers_so_many() {
+    const CROWD: u32 = 100;
+    for (size, bound) in [
+        (1, limits::REQUESTS_PER_TURN),
+        (
+            160 * 1024,
+            limits::REQUESTS_PER_TURN * limits::DELIVERY_BYTES / (160 * 1024) + 1,
+        ),
+    ] {
+        let mut world = World::new(Settings::default());
+        for number in 0..CROWD {
+            world.accept(number, Ipv4Addr::LOCALHOST.into());
+        }
+        world.idle_turn();
+        for number in 0..CROWD {
+            world.receive(number, &requests(20, size));
+        }
+        let mut answered = vec![world.stats.requests];
+        (0..CROWD).for_each(|number| drop(world.write_all(number)));
+        answered.extend(world.rest(CROWD));
+        let most = answered.iter().max().copied().unwrap_or(0) as usize;
+        assert!(most <= bound, "{most} answers of {size} bytes in a turn");
+        assert_eq!(world.stats.requests, 20 * u64::from(CROWD));
+    }
+}

@@ -9,8 +9,8 @@ use crate::kernel::ask::{Outcome, Query, Refusal};
 pub(super) enum Fault {
     /// One of its questions failed, and nothing was done. The others may be tried again; it is refused with this.
     Question(Refusal),
-    /// Nothing will do better just now: all are refused with this.
-    Database(Refusal),
+    /// Nothing will do better just now: all are told that the store is unavailable.
+    Database,
 }
 
 /// A database, as the thread sees it.
@@ -40,7 +40,11 @@ fn fill(engine: &mut dyn Engine, queries: &[Query], outcomes: &mut Vec<Outcome>)
             fill(engine, first, outcomes);
             fill(engine, second, outcomes);
         }
-        Err(Fault::Question(refusal) | Fault::Database(refusal)) => {
+        Err(fault) => {
+            let refusal = match fault {
+                Fault::Question(refusal) => refusal,
+                Fault::Database => Refusal::Unavailable,
+            };
             outcomes.extend(queries.iter().map(|_| Err(refusal)));
         }
     }
@@ -61,7 +65,7 @@ mod tests {
     impl Engine for Picky {
         fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
             if self.patience == 0 {
-                return Err(Fault::Database(Refusal::Unavailable));
+                return Err(Fault::Database);
             }
             self.patience -= 1;
             if queries.contains(&about(0)) {

@@ -10,6 +10,7 @@
 //! - One that has waited so long that nobody waits for its answer any more is not begun.
 
 mod batch;
+mod erasing;
 mod location;
 mod postgres;
 mod rules;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Location;
 use super::batch::{Engine, settle};
+use super::location::Place;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use crate::kernel::ask::{Outcome, Query, Refusal, Ticket};
@@ -63,9 +64,9 @@ pub fn start(
     location: Location,
     answer: impl FnMut(Vec<(Ticket, Outcome)>) + Send + 'static,
 ) -> Result<Desk, String> {
-    let engine: Box<dyn Engine> = match location {
-        Location::Sqlite { path, pages_max } => Box::new(Sqlite::open(path.as_deref(), pages_max)?),
-        Location::Postgres(config) => Box::new(Postgres::open(*config)?),
+    let engine: Box<dyn Engine> = match location.place {
+        Place::Sqlite { path, pages_max } => Box::new(Sqlite::open(path.as_deref(), pages_max)?),
+        Place::Postgres(config) => Box::new(Postgres::open(*config)?),
     };
     run(engine, answer).map_err(|error| format!("cannot start the store's thread: {error}"))
 }
@@ -80,6 +81,7 @@ fn run(
         .name("store".to_owned())
         .spawn(move || {
             serve(engine.as_mut(), &asked, &mut answer);
+            finish(engine.as_mut());
             drop(engine);
             drop::<std::sync::mpsc::Sender<()>>(end);
         })?;
@@ -115,6 +117,16 @@ fn serve(
             return;
         };
         answer(answer_all(engine, first, asked));
+    }
+}
+
+/// Does what is due already, as long as that does not take too long.
+fn finish(engine: &mut dyn Engine) {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(limits::STORE_FINISH_MS)
+        && engine.due().is_some_and(|due| due <= Instant::now())
+    {
+        engine.tend();
     }
 }
 

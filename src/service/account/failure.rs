@@ -12,13 +12,16 @@ pub(super) fn response(refusal: Refusal) -> Response {
         Refusal::Missing => (Status::NOT_FOUND, "room not found"),
         Refusal::Ended => (Status::GONE, "this room has ended"),
         Refusal::Taken => (Status::CONFLICT, "pseudo or email already taken"),
+        Refusal::TooManyRooms(_) => (Status::CONFLICT, "too many rooms"),
+        Refusal::Reused => (Status::CONFLICT, "this cid is another message's"),
         Refusal::StorageFull => (Status::STORAGE_FULL, "storage full"),
+        Refusal::Failed => (Status::UNAVAILABLE, "that cannot be done now"),
         Refusal::Unavailable => (Status::UNAVAILABLE, "the store is not available"),
         Refusal::Busy => (Status::UNAVAILABLE, "too much to do"),
     };
     let response = Response::error(status, message);
     match refusal {
-        Refusal::Unavailable | Refusal::Busy => {
+        Refusal::Failed | Refusal::Unavailable | Refusal::Busy => {
             response.with_retry_after_ms(limits::STORE_RETRY_MS)
         }
         Refusal::StorageFull => response.with_retry_after_ms(60_000),
@@ -45,12 +48,20 @@ pub(super) fn fault(refusal: Refusal) -> Fault<'static> {
     match refusal {
         Refusal::Missing => Fault::new("not_found", "There is no such message in this room."),
         Refusal::Ended => Fault::new("room_ended", "This room has ended."),
+        Refusal::Reused => Fault::bad_field(
+            "cid",
+            "You have used this cid for another message in this room.",
+        ),
         Refusal::StorageFull => Fault::store(
             "storage_full",
             "There is no space left to keep that; please try again later.",
             Some(60_000),
         ),
-        Refusal::Taken | Refusal::Unavailable | Refusal::Busy => Fault::store(
+        Refusal::Taken
+        | Refusal::TooManyRooms(_)
+        | Refusal::Failed
+        | Refusal::Unavailable
+        | Refusal::Busy => Fault::store(
             "unavailable",
             "That cannot be kept now; please try again in a moment.",
             Some(limits::STORE_RETRY_MS),

@@ -14,7 +14,7 @@ use super::{Accounts, failure, json, strange};
 use crate::conn::{Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
 use crate::kernel::id::ConnId;
-use crate::kernel::record::Room;
+use crate::kernel::record::{Room, Side};
 use crate::limits;
 use crate::wire::body;
 use crate::wire::response::{Response, Status};
@@ -25,29 +25,6 @@ pub(super) struct Joiner {
     pub(super) user: Uuid,
     /// Whether whoever had waited has asked not to wait any more.
     pub(super) waiter_left: bool,
-}
-
-/// Two strangers who want to stay in touch, and how far that has come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Keeping {
-    /// What the rest of the program knows it by.
-    pub(super) pact: Ticket,
-    people: [Uuid; 2],
-    /// How many of them are known to have few enough rooms.
-    known: usize,
-    /// Whether they were told that it did not work.
-    pub(super) is_given_up: bool,
-}
-
-impl Keeping {
-    pub(super) const fn new(pact: Ticket, people: [Uuid; 2]) -> Self {
-        Self {
-            pact,
-            people,
-            known: 0,
-            is_given_up: false,
-        }
-    }
 }
 
 impl Accounts {
@@ -186,12 +163,14 @@ impl Accounts {
                 }
             }
             Err(refusal) => {
-                // If one of them is no more, whoever comes next should not fail for the same reason.
-                if refusal != Refusal::Missing && !joiner.waiter_left {
+                // If whoever waited can have no room, whoever comes next should not fail for the same reason.
+                let is_hopeless =
+                    matches!(refusal, Refusal::Missing | Refusal::TooManyRooms(Side::A));
+                if !is_hopeless && !joiner.waiter_left {
                     self.pool.put(waiter);
                 }
                 let refusal = match refusal {
-                    Refusal::StorageFull => refusal,
+                    Refusal::StorageFull | Refusal::TooManyRooms(Side::B) => refusal,
                     _ => Refusal::Unavailable,
                 };
                 self.respond(asker, failure::response(refusal), turn);
@@ -199,51 +178,25 @@ impl Accounts {
         }
     }
 
-    /// Asks for what two strangers still need for a room: that neither has too many, and then the room.
-    pub(super) fn go_on_keeping(&mut self, keeping: Keeping, turn: &mut Turn<'_>) {
-        let query = match keeping.people.get(keeping.known) {
-            Some(user) => Query::User {
-                id: *user,
-                now_ms: turn.now.unix_ms,
-            },
-            None => {
-                let room = self.fresh_uuid();
-                self.open_query(room, keeping.people, turn.now)
-            }
-        };
-        let asked = self.ask(None, Ask::Store(query), Errand::Keep(keeping), turn);
-        if asked.is_err() {
-            self.kept.push_back((keeping.pact, None));
+    /// Asks for a room for two strangers who want to stay in touch.
+    pub(super) fn open_for_pact(&mut self, pact: Ticket, people: [Uuid; 2], turn: &mut Turn<'_>) {
+        let room = self.fresh_uuid();
+        let query = self.open_query(room, people, turn.now);
+        if self
+            .ask(None, Ask::Store(query), Errand::Keep(pact), turn)
+            .is_err()
+        {
+            self.kept.push_back((pact, None));
         }
     }
 
-    /// The store says how many rooms one of two strangers has, or has opened one for both, or not.
-    pub(super) fn pact_kept(
-        &mut self,
-        mut keeping: Keeping,
-        outcome: Outcome,
-        turn: &mut Turn<'_>,
-    ) {
-        let Keeping { pact, people, .. } = keeping;
-        if keeping.known < people.len() {
-            let has_place = matches!(
-                outcome,
-                Ok(Answer::User(Some(known))) if known.rooms < limits::PRIVATE_ROOMS_PER_PERSON_MAX
-            );
-            keeping.known += 1;
-            if keeping.is_given_up {
-                return;
-            }
-            if has_place {
-                return self.go_on_keeping(keeping, turn);
-            }
-            return self.kept.push_back((pact, None));
-        }
+    /// The store has opened a room for two strangers, or not.
+    pub(super) fn pact_kept(&mut self, pact: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
         let room = opened(outcome).ok();
         if let Some(room) = &room {
             self.room_opened(room, turn);
             let event = Event::Matched { room_id: room.id };
-            for user in people {
+            for user in room.users {
                 self.notify(user, &event, turn);
             }
         }

@@ -43,16 +43,15 @@ use crate::kernel::budgets::Budgets;
 use crate::kernel::id::ConnId;
 use crate::kernel::order::Order;
 use crate::kernel::time::Now;
-use crate::limits;
 use crate::wire::fault::{self, Fault};
 use crate::wire::json::quoted;
 use crate::wire::response::Response;
 use crate::wire::token::Key;
+use crate::{defaults, limits};
 
 use doors::Doors;
 pub use entry::Admission;
 use expiry::Expiry;
-use matching::Keeping;
 use notices::Notices;
 use pending::{Errand, Pending, Unasked, Wait};
 use people::People;
@@ -79,10 +78,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
-            register_rate: Rate::new(1.0, 100),
-            request_rate: Rate::new(20.0, 100),
-            room_ms: limits::PRIVATE_ROOM_MS,
+            message_rate: defaults::MESSAGE.rate(),
+            register_rate: defaults::REGISTER.rate(),
+            request_rate: defaults::REQUEST.rate(),
+            room_ms: defaults::PRIVATE_ROOM_MS,
             deliveries_per_turn: limits::DELIVERIES_PER_TURN,
         }
     }
@@ -185,7 +184,7 @@ impl Accounts {
     /// [`Accounts::next_kept`].
     pub fn keep(&mut self, people: [Uuid; 2], turn: &mut Turn<'_>) -> Ticket {
         let pact = self.pending.fresh();
-        self.go_on_keeping(Keeping::new(pact, people), turn);
+        self.open_for_pact(pact, people, turn);
         pact
     }
 
@@ -223,7 +222,7 @@ impl Accounts {
                 self.joined(asker, user, same_country, outcome, turn);
             }
             Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
-            Errand::Keep(keeping) => self.pact_kept(keeping, outcome, turn),
+            Errand::Keep(pact) => self.pact_kept(pact, outcome, turn),
             Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
             Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
             Errand::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
@@ -308,10 +307,7 @@ impl Accounts {
         match &mut wait.errand {
             Errand::Ping => self.pending.forget(ticket),
             Errand::Expire { .. } => self.expiry.failed(turn.now),
-            Errand::Keep(keeping) => {
-                keeping.is_given_up = true;
-                self.kept.push_back((keeping.pact, None));
-            }
+            Errand::Keep(pact) => self.kept.push_back((*pact, None)),
             errand if errand.is_said_on_a_socket() => {
                 let cid = errand.cid().map(quoted);
                 if let Some(conn) = asker {

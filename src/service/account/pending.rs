@@ -10,7 +10,7 @@ use foldhash::fast::FixedState;
 use uuid::Uuid;
 
 use super::login::{Attempt, Claim};
-use super::matching::{Joiner, Keeping};
+use super::matching::Joiner;
 use super::pool::Waiter;
 use super::register::NewAccount;
 use super::rest::Reacting;
@@ -40,8 +40,8 @@ pub(super) enum Errand {
     Join { user: Uuid, same_country: bool },
     /// `POST /pool/join`: a room for two is being opened.
     Match { waiter: Waiter, joiner: Joiner },
-    /// Two strangers want to stay in touch.
-    Keep(Keeping),
+    /// Two strangers want to stay in touch: a room is being opened, and the rest of the program knows it by this.
+    Keep(Ticket),
     /// A request that is answered with what the store has, or has by then.
     Fetch { user: Uuid },
     /// `DELETE /rooms/{id}`.
@@ -183,7 +183,8 @@ impl Pending {
         if wait.as_ref().is_none_or(|wait| wait.is_store) {
             match outcome {
                 Err(Refusal::Unavailable) => self.fall(now),
-                Err(Refusal::Busy) => {}
+                // That says nothing about others.
+                Err(Refusal::Failed | Refusal::Busy) => {}
                 _ => self.is_up = true,
             }
         }
@@ -261,12 +262,31 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::ask::Answer;
 
     fn at(ms: u64) -> Now {
         Now {
             micros: ms * 1_000,
             unix_ms: ms,
         }
+    }
+
+    #[test]
+    fn a_question_that_fails_says_nothing_about_the_store() {
+        let mut pending = Pending::new(1);
+        let mut answer = |outcome| {
+            let errand = Errand::Expire { asked_ms: 0 };
+            let ticket = match pending.note(None, true, errand, at(0)) {
+                Ok(ticket) => ticket,
+                Err(_) => pending.ping(at(0)),
+            };
+            pending.answered(ticket, &outcome, at(0));
+            pending.is_up()
+        };
+        assert!(answer(Err(Refusal::Failed)));
+        assert!(!answer(Err(Refusal::Unavailable)));
+        assert!(!answer(Err(Refusal::Failed)));
+        assert!(answer(Ok(Answer::Done)));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::fault::Wrong;
 use crate::limits;
+use crate::wire::body;
 use crate::wire::fault::{self, Fault, flag, string};
 use crate::wire::json::RawText;
 
@@ -76,14 +78,18 @@ pub(super) struct Posting<'t> {
 pub(super) fn parse(text: &str) -> Result<Command<'_>, Fault<'_>> {
     let envelope: Envelope<'_> = fault::object(text)?;
     let kind = envelope.kind.ok_or_else(Fault::no_type)?;
-    Ok(match string("type", kind)?.raw() {
-        "\"text\"" => Command::Say(saying(&envelope)?),
-        "\"join_room\"" => Command::Join {
+    Ok(match &*string("type", kind)?.decode() {
+        "text" => {
+            let cid = cid(&envelope)?;
+            let saying = saying(&envelope, cid);
+            Command::Say(saying.map_err(|wrong| Fault::from(wrong).about(cid))?)
+        }
+        "join_room" => Command::Join {
             room: place(&envelope)?,
             exclusive: flag("exclusive", envelope.exclusive)?.unwrap_or(false),
         },
-        "\"leave_room\"" => Command::Leave(place(&envelope)?),
-        "\"typing\"" => Command::Typing {
+        "leave_room" => Command::Leave(place(&envelope)?),
+        "typing" => Command::Typing {
             to: to(&envelope)?,
             active: flag("active", envelope.active)?.unwrap_or(true),
         },
@@ -92,14 +98,16 @@ pub(super) fn parse(text: &str) -> Result<Command<'_>, Fault<'_>> {
 }
 
 /// Parses the body of `POST /api/messages`.
-pub(super) fn parse_posting(text: &str) -> Result<Posting<'_>, Fault<'_>> {
+pub(super) fn parse_posting(text: &str) -> Result<Posting<'_>, Wrong> {
     let envelope: Envelope<'_> = fault::object(text)?;
-    if envelope.kind.is_some_and(|kind| kind.get() != "\"text\"") {
-        return Err(Fault::bad_field("type", "The type must be \"text\"."));
+    if let Some(kind) = envelope.kind
+        && string("type", kind)?.decode() != "text"
+    {
+        return Err(Fault::bad_field("type", "The type must be \"text\".").into());
     }
-    let saying = saying(&envelope)?;
-    let sender = required("sender", envelope.sender)?;
-    let sender_id = required("sender_id", envelope.sender_id)?;
+    let saying = saying(&envelope, cid(&envelope)?)?;
+    let sender = required("sender", envelope.sender, limits::USERNAME_CHARS_MAX)?;
+    let sender_id = required("sender_id", envelope.sender_id, limits::USER_ID_CHARS_MAX)?;
     Ok(Posting {
         saying,
         sender,
@@ -113,57 +121,60 @@ pub(super) fn parse_name(text: &str) -> Option<String> {
     struct Wanted {
         name: String,
     }
-    let wanted: Wanted = serde_json::from_str(text).ok()?;
+    let wanted: Wanted = body::object(text)?;
     Some(wanted.name.trim().to_owned())
 }
 
-/// A room that there is not.
-pub(super) fn no_room<'t>() -> Fault<'t> {
-    Fault::new("room_not_found", "There is no such room.")
+fn cid<'t>(envelope: &Envelope<'t>) -> Result<Option<&'t str>, Fault<'static>> {
+    let cid = envelope.cid.map(|raw| string("cid", raw)).transpose()?;
+    fault::cid(cid)
 }
 
-fn saying<'t>(envelope: &Envelope<'t>) -> Result<Saying<'t>, Fault<'t>> {
-    let cid = envelope.cid.map(|raw| string("cid", raw)).transpose()?;
-    let cid = fault::cid(cid)?;
-    let said = || {
-        let text = envelope
-            .content
-            .ok_or_else(|| Fault::bad_field("content", "The message has no content."))?;
-        let text = string("content", text)?;
-        if text.is_empty() {
-            return Err(Fault::bad_field("content", "The content is empty."));
-        }
-        if text.exceeds(limits::TEXT_CHARS_MAX) {
-            return Err(Fault::too_long());
-        }
-        let to = to(envelope)?;
-        Ok(Saying { text, to, cid })
-    };
-    said().map_err(|fault: Fault<'_>| fault.about(cid))
+fn saying<'t>(envelope: &Envelope<'t>, cid: Option<&'t str>) -> Result<Saying<'t>, Wrong> {
+    let text = envelope
+        .content
+        .ok_or_else(|| Fault::bad_field("content", "The message has no content."))?;
+    let text = string("content", text)?;
+    if text.is_empty() {
+        return Err(Fault::bad_field("content", "The content is empty.").into());
+    }
+    if text.exceeds(limits::TEXT_CHARS_MAX) {
+        return Err(Wrong::TooLong);
+    }
+    let to = to(envelope)?;
+    Ok(Saying { text, to, cid })
 }
 
 /// To whom something is: a recipient, if there is one, so that nothing private is ever said to a room.
-fn to<'t>(envelope: &Envelope<'t>) -> Result<To<'t>, Fault<'t>> {
-    if let Some(id) = optional("recipient", envelope.recipient)? {
+fn to<'t>(envelope: &Envelope<'t>) -> Result<To<'t>, Fault<'static>> {
+    if let Some(id) = optional("recipient", envelope.recipient, limits::USER_ID_CHARS_MAX)? {
         return Ok(To::Person(id));
     }
-    let room = optional("room", envelope.room)?;
+    let room = optional("room", envelope.room, limits::ROOM_NAME_CHARS_MAX)?;
     room.map(To::Room)
         .ok_or_else(|| Fault::bad_field("room", "The message has neither a room nor a recipient."))
 }
 
 /// The room to join or leave, which stands in `content`, as always, or in `room`.
-fn place<'t>(envelope: &Envelope<'t>) -> Result<Cow<'t, str>, Fault<'t>> {
-    match optional("content", envelope.content)? {
-        Some(room) => Ok(room),
-        None => optional("room", envelope.room)?
-            .ok_or_else(|| Fault::bad_field("content", "The content must be the id of a room.")),
+fn place<'t>(envelope: &Envelope<'t>) -> Result<Cow<'t, str>, Fault<'static>> {
+    for (field, raw) in [("content", envelope.content), ("room", envelope.room)] {
+        if let Some(room) = optional(field, raw, limits::ROOM_NAME_CHARS_MAX)? {
+            return Ok(room);
+        }
     }
+    Err(Fault::bad_field(
+        "content",
+        "The content must be the id of a room.",
+    ))
 }
 
 /// A string that is there and not empty.
-fn required<'t>(field: &'static str, raw: Option<&'t RawValue>) -> Result<Cow<'t, str>, Fault<'t>> {
-    optional(field, raw)?
+fn required<'t>(
+    field: &'static str,
+    raw: Option<&'t RawValue>,
+    chars_max: usize,
+) -> Result<Cow<'t, str>, Fault<'static>> {
+    optional(field, raw, chars_max)?
         .ok_or_else(|| Fault::bad_field(field, format!("The field {field} is required.")))
 }
 
@@ -171,15 +182,14 @@ fn required<'t>(field: &'static str, raw: Option<&'t RawValue>) -> Result<Cow<'t
 fn optional<'t>(
     field: &'static str,
     raw: Option<&'t RawValue>,
-) -> Result<Option<Cow<'t, str>>, Fault<'t>> {
+    chars_max: usize,
+) -> Result<Option<Cow<'t, str>>, Fault<'static>> {
     let Some(raw) = raw else {
         return Ok(None);
     };
     let text = string(field, raw)?;
-    // No id or name is longer than this.
-    if text.exceeds(limits::ROOM_NAME_CHARS_MAX) {
-        let max = limits::ROOM_NAME_CHARS_MAX;
-        let message = format!("The field {field} may have at most {max} characters.");
+    if text.exceeds(chars_max) {
+        let message = format!("The field {field} may have at most {chars_max} characters.");
         return Err(Fault::bad_field(field, message));
     }
     Ok((!text.is_empty()).then(|| text.decode()))
@@ -199,6 +209,7 @@ mod tests {
         for (text, expected) in [
             ("", ("bad_json", None)),
             ("[]", ("bad_json", None)),
+            (r#"["text","hi","general"]"#, ("bad_json", None)),
             ("{}", ("bad_field", Some("type"))),
             (r#"{"type":1}"#, ("bad_field", Some("type"))),
             (r#"{"type":"dance"}"#, ("unknown_type", None)),
@@ -262,5 +273,56 @@ mod tests {
                 ..
             }))
         ));
+    }
+
+    #[test]
+    fn the_spelling_of_a_string_does_not_matter() {
+        let text = r#"{"type":"te\u0078t","content":"a","room":"gener\u0061l"}"#;
+        match parse(text).expect("good") {
+            Command::Say(Saying {
+                to: To::Room(room), ..
+            }) => assert_eq!(room, "general"),
+            other => panic!("{other:?}"),
+        }
+        let text = r#"{"type":"te\u0078t","content":"a","sender":"A","sender_id":"a","room":"a"}"#;
+        assert!(parse_posting(text).is_ok());
+        for (unit, count) in [
+            ("x", 128),
+            ("\u{1f600}", 32),
+            (r"\ud83d\ude00", 32),
+            (r"\n", 128),
+        ] {
+            let say = |count| {
+                let cid = unit.repeat(count);
+                format!(r#"{{"type":"text","content":"a","room":"a","cid":"{cid}"}}"#)
+            };
+            assert!(parse(&say(count)).is_ok(), "{unit}");
+            assert_eq!(fault(&say(count + 1)), ("bad_field", Some("cid")), "{unit}");
+        }
+    }
+
+    #[test]
+    fn every_field_has_a_length_of_its_own() {
+        let posting = |sender: usize, sender_id: usize| {
+            let (sender, sender_id) = ("s".repeat(sender), "i".repeat(sender_id));
+            let text = format!(
+                r#"{{"content":"a","room":"a","sender":"{sender}","sender_id":"{sender_id}"}}"#
+            );
+            match parse_posting(&text) {
+                Err(Wrong::Malformed(fault)) => fault.field,
+                _ => None,
+            }
+        };
+        assert_eq!(posting(32, 64), None);
+        assert_eq!(posting(33, 64), Some("sender"));
+        assert_eq!(posting(32, 65), Some("sender_id"));
+    }
+
+    #[test]
+    fn a_name_is_in_an_object() {
+        assert_eq!(parse_name(r#"{"name":" tea "}"#).as_deref(), Some("tea"));
+        for text in [r#"["hack"]"#, r#""hack""#, "{}", r#"{"name":1}"#] {
+            assert_eq!(parse_name(text), None, "{text}");
+        }
     }
 }

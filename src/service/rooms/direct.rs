@@ -3,27 +3,37 @@
 use uuid::Uuid;
 
 use super::command::Saying;
+use super::fault::Wrong;
 use super::people::PersonId;
-use super::{Draft, Rooms, Speaker, voice};
+use super::reading::too_slow;
+use super::voice::{self, Draft};
+use super::{Rooms, Speaker};
 use crate::conn::Turn;
-use crate::wire::fault::Fault;
+use crate::kernel::id::ConnId;
 use crate::wire::frame::{self, Kind};
 
 impl Rooms {
     /// Says something to one person: to each of their sockets, or if there is none, it is kept. Each of the
     /// sender's sockets gets a copy that says which. Its id, and whether it was delivered.
-    pub(super) fn write_to<'t>(
+    pub(super) fn write_to(
         &mut self,
         from: Speaker<'_>,
         recipient: &str,
         saying: &Saying<'_>,
         turn: &mut Turn<'_>,
-    ) -> Result<(Uuid, bool), Fault<'t>> {
+    ) -> Result<(Uuid, bool), Wrong> {
         let reader = self.people.find(recipient);
-        let is_here = reader.is_some_and(|reader| self.is_here(reader));
-        if !is_here && !self.people.has_room_for_letters() {
-            let message = "No more messages can be kept for people who are away.";
-            return Err(Fault::new("mailbox_full", message));
+        let sender = match from {
+            Speaker::Person(sender) => Some(sender),
+            Speaker::Guest(_) => None,
+        };
+        let is_here = reader.is_some_and(|reader| self.people.person(reader).is_here());
+        // Their own copies are all that they need.
+        let is_own = is_here && reader == sender;
+        let has_to_wait =
+            !is_own && reader.is_none_or(|reader| self.is_behind_with_letters(reader));
+        if has_to_wait && !self.people.has_room_for_letters(reader) {
+            return Err(Wrong::MailboxFull);
         }
         let id = self.fresh_id(turn.now);
         let draft = Draft {
@@ -31,61 +41,67 @@ impl Rooms {
             cid: saying.cid,
             ..Draft::new("private", saying.text.raw())
         };
-        let sender = match from {
-            Speaker::Person(sender) => Some(sender),
-            Speaker::Guest { .. } => None,
+        let delivered = if is_own {
+            true
+        } else {
+            self.compose(id, from, &draft, turn.now);
+            self.hand_over(recipient, turn)
         };
-        if reader.is_none() || reader != sender {
-            self.compose(id, from, draft, turn.now);
-            self.hand_over(recipient, turn);
-        }
         if let Some(sender) = sender {
             let echo = Draft {
-                delivered: Some(is_here),
+                delivered: Some(delivered),
                 ..draft
             };
-            self.compose(id, from, echo, turn.now);
+            self.compose(id, from, &echo, turn.now);
             for socket in &self.people.person(sender).sockets {
                 frame::write(turn.out.lane(*socket), Kind::Text, &self.text);
             }
         }
         turn.stats.direct_messages += 1;
-        Ok((id, is_here))
+        Ok((id, delivered))
     }
 
-    fn is_here(&self, person: PersonId) -> bool {
-        !self.people.person(person).sockets.is_empty()
-    }
-
-    /// Gives the message in the scratch text to its recipient, or keeps it.
-    fn hand_over(&mut self, recipient: &str, turn: &mut Turn<'_>) {
-        let reader = self.people.know(recipient, turn.now.micros);
+    /// Whether a letter to `reader` has to be kept: they are away, or one of their sockets is still being given others.
+    fn is_behind_with_letters(&self, reader: PersonId) -> bool {
         let person = self.people.person(reader);
-        // What is still on its way comes first.
-        if person.sockets.is_empty() || !person.letters.is_empty() {
-            let frame = voice::framed(&self.text);
-            return self.people.keep(reader, frame, turn.now.micros);
-        }
-        for socket in &person.sockets {
-            frame::write(turn.out.lane(*socket), Kind::Text, &self.text);
-        }
+        let mut sockets = person.sockets.iter();
+        !person.is_here() || sockets.any(|socket| self.next_letter(*socket).is_some())
     }
 
-    /// Gives `person` the letters that waited, as long as their sockets keep up.
-    pub(super) fn deliver_letters(&mut self, person: PersonId, turn: &mut Turn<'_>) {
-        loop {
-            let sockets = &self.people.person(person).sockets;
-            if sockets.is_empty() || sockets.iter().any(|socket| turn.out.is_high(*socket)) {
-                return;
+    /// The number of the letter that a socket is to be given next, if it has not been given all.
+    pub(super) fn next_letter(&self, conn: ConnId) -> Option<u64> {
+        self.sockets[conn.index()].late.as_deref()?.letter
+    }
+
+    /// Gives the message in the scratch text to its recipient: at once to every socket that has all that was kept before,
+    /// and in its place to the others. Whether anybody has it now.
+    fn hand_over(&mut self, recipient: &str, turn: &mut Turn<'_>) -> bool {
+        let now_us = turn.now.micros;
+        let reader = self.people.know(recipient, now_us);
+        let (mut is_delivered, mut has_to_wait) = (false, !self.people.person(reader).is_here());
+        for socket in &self.people.person(reader).sockets {
+            if self.next_letter(*socket).is_some() {
+                has_to_wait = true;
+            } else {
+                frame::write(turn.out.lane(*socket), Kind::Text, &self.text);
+                is_delivered = true;
             }
-            let Some(letter) = self.people.take_letter(person) else {
-                return;
-            };
-            if letter.due_us <= turn.now.micros {
-                continue;
-            }
-            for socket in &self.people.person(person).sockets {
-                turn.out.lane(*socket).extend_from_slice(&letter.frame);
+        }
+        if has_to_wait {
+            let frame = voice::framed(&self.text);
+            self.people.keep(reader, frame, now_us, is_delivered);
+            self.give_up_on_late_readers(reader, turn);
+        }
+        is_delivered
+    }
+
+    /// Whoever has not come to a letter before it had to make room would miss it without knowing.
+    fn give_up_on_late_readers(&self, reader: PersonId, turn: &mut Turn<'_>) {
+        let reader = self.people.person(reader);
+        for socket in &reader.sockets {
+            let next = self.next_letter(*socket);
+            if next.is_some_and(|next| next < reader.letters.first()) {
+                too_slow(*socket, turn);
             }
         }
     }

@@ -1,13 +1,19 @@
-//! Everybody whom the rooms know: people who are connected, and for a while those who were.
+//! Everybody whom the rooms know: people who are connected, for a while those who were, and ids for which only letters
+//! wait.
 //!
-//! Invariants: a person without sockets is in `absent`, and nobody else is; `present` counts the others;
-//! `letter_bytes` is the sum of all letters that are kept.
+//! Invariants: whoever has sockets is in `present`, in the order in which they came; whoever has none is in one of the two
+//! sets of the absent, by whether they were ever here; `letter_bytes` are the sums of all letters, likewise.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use slab::Slab;
 
+use super::letters::{Letter, Letters};
+use super::reading::Apart;
+use super::typing::Typing;
 use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
 use crate::limits;
@@ -27,51 +33,64 @@ pub(super) struct Person {
     /// Nothing, if they never came and only letters wait for them.
     pub(super) token: Option<Token>,
     pub(super) sockets: Vec<ConnId>,
-    pub(super) letters: VecDeque<Letter>,
+    /// Which of the sockets do not know of a room what the others know.
+    pub(super) apart: Vec<Apart>,
+    pub(super) letters: Letters,
     pub(super) messages: Bucket,
     pub(super) moves: Bucket,
-    /// Until when no typing notice is passed on, in monotonic microseconds.
-    pub(super) typing_us: u64,
-    /// When an absent person is forgotten, in monotonic microseconds.
+    pub(super) typing: Typing,
+    /// Their place among those who are here.
+    arrival: u64,
+    /// When they are forgotten if they are absent, in monotonic microseconds.
     due_us: u64,
 }
 
-/// A direct message that waits for its recipient.
-#[derive(Debug)]
-pub(super) struct Letter {
-    pub(super) frame: Box<[u8]>,
-    /// Until when it is kept, in monotonic microseconds.
-    pub(super) due_us: u64,
+impl Person {
+    pub(super) const fn is_here(&self) -> bool {
+        !self.sockets.is_empty()
+    }
+
+    /// Whether they have ever been here.
+    const fn is_seen(&self) -> bool {
+        self.token.is_some()
+    }
 }
 
 /// The table. See the module's description.
 #[derive(Debug)]
 pub(super) struct People {
     known: Slab<Person>,
-    ids: HashMap<Box<str>, PersonId, FixedState>,
-    absent: BTreeSet<(u64, PersonId)>,
-    present: usize,
-    letter_bytes: usize,
+    ids: HashTable<PersonId>,
+    hasher: FixedState,
+    present: BTreeMap<u64, PersonId>,
+    /// First those who were never here, then those who were.
+    absent: [BTreeSet<(u64, PersonId)>; 2],
+    letter_bytes: [usize; 2],
+    arrivals: u64,
 }
 
 impl People {
     pub(super) fn new(seed: u64) -> Self {
         Self {
             known: Slab::new(),
-            ids: HashMap::with_hasher(FixedState::with_seed(seed)),
-            absent: BTreeSet::new(),
-            present: 0,
-            letter_bytes: 0,
+            ids: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+            present: BTreeMap::new(),
+            absent: Default::default(),
+            letter_bytes: [0; 2],
+            arrivals: 0,
         }
     }
 
     /// How many people are connected.
-    pub(super) const fn present(&self) -> usize {
-        self.present
+    pub(super) fn present(&self) -> usize {
+        self.present.len()
     }
 
     pub(super) fn find(&self, id: &str) -> Option<PersonId> {
-        self.ids.get(id).copied()
+        let hash = self.hasher.hash_one(id);
+        let is_them = |person: &PersonId| &*self.known[*person as usize].id == id;
+        self.ids.find(hash, is_them).copied()
     }
 
     pub(super) fn person(&self, id: PersonId) -> &Person {
@@ -82,142 +101,201 @@ impl People {
         &mut self.known[id as usize]
     }
 
-    /// Everybody who is connected.
-    pub(super) fn connected(&self) -> impl Iterator<Item = (PersonId, &Person)> {
-        self.known
-            .iter()
-            .map(|(index, person)| (index as PersonId, person))
-            .filter(|(_, person)| !person.sockets.is_empty())
+    /// Everybody who is connected, in the order in which they came: all, or those who came after `after` did last.
+    pub(super) fn connected(&self, after: Option<PersonId>) -> impl Iterator<Item = PersonId> {
+        let from = after.map_or(0, |after| self.person(after).arrival + 1);
+        self.present.range(from..).map(|(_, person)| *person)
     }
 
-    /// The person called `id`, known from now on, and if they are absent, for a while.
+    /// The person called `id`, who is known from now on, and while they are absent, for a while.
     pub(super) fn know(&mut self, id: &str, now_us: u64) -> PersonId {
-        if let Some(known) = self.find(id) {
-            return known;
-        }
+        self.find(id).unwrap_or_else(|| {
+            let person = self.insert(id);
+            self.miss(person, now_us);
+            person
+        })
+    }
+
+    fn insert(&mut self, id: &str) -> PersonId {
         let person = self.known.insert(Person {
             id: id.into(),
             name: "".into(),
             token: None,
             sockets: Vec::new(),
-            letters: VecDeque::new(),
+            apart: Vec::new(),
+            letters: Letters::default(),
             messages: Bucket::default(),
             moves: Bucket::default(),
-            typing_us: 0,
+            typing: Typing::default(),
+            arrival: 0,
             due_us: 0,
         }) as PersonId;
-        self.ids.insert(id.into(), person);
-        self.miss(person, now_us);
+        let hash = self.hasher.hash_one(id);
+        let (known, hasher) = (&self.known, &self.hasher);
+        let rehash = |person: &PersonId| hasher.hash_one(&*known[*person as usize].id);
+        self.ids.insert_unique(hash, person, rehash);
         person
     }
 
-    /// Gives `person` another socket.
-    pub(super) fn attach(&mut self, person: PersonId, conn: ConnId) {
+    /// The person called `id` is here, with a first socket. Unless they have proven who they are, `token` does so from
+    /// now on.
+    pub(super) fn arrive(
+        &mut self,
+        id: &str,
+        name: &str,
+        token: Option<Token>,
+        conn: ConnId,
+    ) -> PersonId {
+        let person = self.find(id).unwrap_or_else(|| self.insert(id));
         let entry = &mut self.known[person as usize];
-        if entry.sockets.is_empty() {
-            self.absent.remove(&(entry.due_us, person));
-            self.present += 1;
+        debug_assert!(!entry.is_here());
+        self.absent[usize::from(entry.is_seen())].remove(&(entry.due_us, person));
+        if !entry.is_seen() {
+            let bytes = entry.letters.bytes();
+            self.letter_bytes[0] -= bytes;
+            self.letter_bytes[1] += bytes;
         }
         entry.sockets.push(conn);
+        entry.name = name.into();
+        entry.token = token.or(entry.token);
+        self.arrivals += 1;
+        entry.arrival = self.arrivals;
+        self.present.insert(self.arrivals, person);
+        person
+    }
+
+    /// Gives `person`, who is here, a further socket.
+    pub(super) fn attach(&mut self, person: PersonId, conn: ConnId) {
+        self.known[person as usize].sockets.push(conn);
     }
 
     /// Takes a socket away; whether it was the last.
     pub(super) fn detach(&mut self, person: PersonId, conn: ConnId, now_us: u64) -> bool {
-        let sockets = &mut self.known[person as usize].sockets;
-        sockets.retain(|socket| *socket != conn);
-        let is_last = sockets.is_empty();
-        if is_last {
-            sockets.shrink_to_fit();
-            self.present -= 1;
-            self.miss(person, now_us);
+        let entry = &mut self.known[person as usize];
+        entry.sockets.retain(|socket| *socket != conn);
+        entry.apart.retain(|apart| apart.conn != conn);
+        if entry.is_here() {
+            return false;
         }
-        is_last
+        entry.sockets.shrink_to_fit();
+        let arrival = entry.arrival;
+        let bytes = entry.letters.release_given();
+        self.letter_bytes[1] -= bytes;
+        self.present.remove(&arrival);
+        self.miss(person, now_us);
+        true
     }
 
-    /// Keeps a letter for `person`; the oldest makes room.
-    pub(super) fn keep(&mut self, person: PersonId, frame: Box<[u8]>, now_us: u64) {
+    /// Keeps a letter for `person`, which some of their sockets may have been given already; the oldest makes room.
+    pub(super) fn keep(&mut self, person: PersonId, frame: Box<[u8]>, now_us: u64, is_given: bool) {
         let due_us = now_us + limits::LETTER_MS * 1_000;
-        self.letter_bytes += frame.len();
         let entry = &mut self.known[person as usize];
-        entry.letters.push_back(Letter { frame, due_us });
-        if entry.letters.len() > limits::LETTERS_MAX {
-            self.take_letter(person);
+        let class = usize::from(entry.is_seen());
+        self.letter_bytes[class] += frame.len();
+        self.letter_bytes[class] -= entry.letters.push(Letter { frame, due_us });
+        if is_given {
+            entry.letters.give_all();
         }
-        let entry = &mut self.known[person as usize];
-        if entry.sockets.is_empty() {
-            self.absent.remove(&(entry.due_us, person));
+        if !entry.is_here() {
+            self.absent[class].remove(&(entry.due_us, person));
             entry.due_us = due_us;
-            self.absent.insert((due_us, person));
+            self.absent[class].insert((due_us, person));
         }
     }
 
-    /// Takes the oldest letter of `person`.
-    pub(super) fn take_letter(&mut self, person: PersonId) -> Option<Letter> {
-        let letters = &mut self.known[person as usize].letters;
-        let letter = letters.pop_front()?;
-        if letters.is_empty() {
-            *letters = VecDeque::new();
-        }
-        self.letter_bytes -= letter.frame.len();
-        Some(letter)
+    /// Lets go of the letters of `person` before the letter `next`.
+    pub(super) fn release_letters(&mut self, person: PersonId, next: u64) {
+        let entry = &mut self.known[person as usize];
+        self.letter_bytes[usize::from(entry.is_seen())] -= entry.letters.release(next);
     }
 
-    /// Whether another letter can be kept.
-    pub(super) const fn has_room_for_letters(&self) -> bool {
-        self.letter_bytes < limits::LETTER_BYTES_MAX
+    /// Whether another letter can be kept: for `person` or, without one, for somebody who was never here.
+    pub(super) fn has_room_for_letters(&self, person: Option<PersonId>) -> bool {
+        let is_seen = person.is_some_and(|person| self.person(person).is_seen());
+        let [unseen, seen] = self.letter_bytes;
+        unseen + seen < limits::LETTER_BYTES_MAX
+            && (is_seen || unseen < limits::UNSEEN_LETTER_BYTES_MAX)
     }
 
     /// When somebody is to be forgotten, in monotonic microseconds.
     pub(super) fn next_due(&self) -> Option<u64> {
-        self.absent.first().map(|(due_us, _)| *due_us)
+        let dues = self.absent.iter().filter_map(BTreeSet::first);
+        dues.map(|(due_us, _)| *due_us).min()
     }
 
     /// Forgets whoever was away for too long.
     pub(super) fn expire(&mut self, now_us: u64) {
-        while let Some((due_us, person)) = self.absent.first().copied()
-            && due_us <= now_us
-        {
-            self.forget(person);
+        for class in 0..self.absent.len() {
+            while let Some((due_us, person)) = self.absent[class].first().copied()
+                && due_us <= now_us
+            {
+                self.forget(person);
+            }
         }
     }
 
+    /// `person` is absent. When there are too many, whoever was never here is forgotten first, and nobody who was on
+    /// account of somebody who never was.
     fn miss(&mut self, person: PersonId, now_us: u64) {
-        if self.absent.len() >= limits::ABSENT_MAX
-            && let Some((_, oldest)) = self.absent.first().copied()
-        {
+        let entry = &self.known[person as usize];
+        let [unseen, seen] = self.absent.each_ref().map(BTreeSet::len);
+        let is_full = if entry.is_seen() {
+            unseen + seen >= limits::ABSENT_MAX
+        } else {
+            unseen >= limits::UNSEEN_MAX
+        };
+        let oldest = if is_full {
+            let mut sets = self.absent.iter();
+            sets.find_map(|set| set.first().copied())
+        } else {
+            None
+        };
+        if let Some((_, oldest)) = oldest {
             self.forget(oldest);
         }
         let due_us = now_us + limits::LETTER_MS * 1_000;
-        self.known[person as usize].due_us = due_us;
-        self.absent.insert((due_us, person));
+        let entry = &mut self.known[person as usize];
+        entry.due_us = due_us;
+        self.absent[usize::from(entry.is_seen())].insert((due_us, person));
     }
 
     fn forget(&mut self, person: PersonId) {
+        let entry = &self.known[person as usize];
+        let hash = self.hasher.hash_one(&*entry.id);
+        if let Ok(found) = self.ids.find_entry(hash, |known| *known == person) {
+            found.remove();
+        }
         let entry = self.known.remove(person as usize);
-        debug_assert!(entry.sockets.is_empty());
-        self.absent.remove(&(entry.due_us, person));
-        self.ids.remove(&entry.id);
-        let bytes: usize = entry.letters.iter().map(|letter| letter.frame.len()).sum();
-        self.letter_bytes -= bytes;
+        debug_assert!(!entry.is_here());
+        let class = usize::from(entry.is_seen());
+        self.absent[class].remove(&(entry.due_us, person));
+        self.letter_bytes[class] -= entry.letters.bytes();
     }
 
     /// Checks the invariants, for simulations.
     pub(super) fn audit(&self) -> Result<(), String> {
-        let connected = self.connected().count();
-        if connected != self.present || self.known.len() - connected != self.absent.len() {
-            return Err(format!(
-                "{} people, {connected} connected, {} present, {} absent",
-                self.known.len(),
-                self.present,
-                self.absent.len()
-            ));
+        let mut letter_bytes = [0; 2];
+        for (index, person) in &self.known {
+            let id = index as PersonId;
+            let class = usize::from(person.is_seen());
+            letter_bytes[class] += person.letters.bytes();
+            let is_present = self.present.get(&person.arrival) == Some(&id);
+            let is_absent = self.absent[class].contains(&(person.due_us, id));
+            if (is_present, is_absent) != (person.is_here(), !person.is_here()) {
+                return Err(format!("{} is listed wrongly", person.id));
+            }
+            if self.find(&person.id) != Some(id) {
+                return Err(format!("{} is not found", person.id));
+            }
         }
-        let letters = self.known.iter().flat_map(|(_, person)| &person.letters);
-        let bytes: usize = letters.map(|letter| letter.frame.len()).sum();
-        if bytes != self.letter_bytes {
+        let listed = self.present.len() + self.absent.iter().map(BTreeSet::len).sum::<usize>();
+        if (listed, self.ids.len()) != (self.known.len(), self.known.len()) {
+            return Err(format!("{listed} people listed of {}", self.known.len()));
+        }
+        if letter_bytes != self.letter_bytes {
+            let counted = self.letter_bytes;
             return Err(format!(
-                "{bytes} bytes of letters, {} counted",
-                self.letter_bytes
+                "{letter_bytes:?} bytes of letters, {counted:?} counted"
             ));
         }
         Ok(())
@@ -228,38 +306,123 @@ impl People {
 mod tests {
     use super::*;
 
+    const DAY_US: u64 = limits::LETTER_MS * 1_000;
+
+    fn conn(number: u32) -> ConnId {
+        ConnId::new(number, 1)
+    }
+
+    fn come(people: &mut People, id: &str, number: u32) -> PersonId {
+        people.arrive(id, id, Some([7; 16]), conn(number))
+    }
+
+    /// Somebody who was here, and went at `now_us`.
+    fn visit(people: &mut People, id: &str, now_us: u64) -> PersonId {
+        let person = come(people, id, 0);
+        assert!(people.detach(person, conn(0), now_us));
+        person
+    }
+
     #[test]
-    fn the_absent_are_remembered_for_a_while_and_not_without_end() {
+    fn the_absent_are_remembered_for_a_while() {
         let mut people = People::new(7);
-        let conn = ConnId::new(0, 1);
-        let anna = people.know("anna", 0);
-        people.attach(anna, conn);
-        for other in 0..limits::ABSENT_MAX as u64 + 5 {
-            people.know(&other.to_string(), other);
-        }
+        let anna = come(&mut people, "anna", 1);
+        visit(&mut people, "bert", 10);
+        people.know("carl", 20);
+        people.audit().expect("sound");
+        assert_eq!(people.next_due(), Some(DAY_US + 10));
+        people.expire(DAY_US + 10);
+        assert!(people.find("bert").is_none() && people.find("carl").is_some());
+        people.expire(DAY_US + 20);
+        assert!(people.find("carl").is_none());
         assert_eq!(people.find("anna"), Some(anna));
-        assert!(people.find("4").is_none() && people.find("5").is_some());
-        people.expire(limits::LETTER_MS * 1_000 + 6);
-        assert!(people.find("6").is_none() && people.find("7").is_some());
-        assert!(people.detach(anna, conn, 10));
+        assert!(people.detach(anna, conn(1), 10));
         people.audit().expect("sound");
         assert_eq!(people.present(), 0);
     }
 
     #[test]
-    fn the_oldest_letter_makes_room() {
+    fn ids_that_were_never_here_make_room_for_each_other_only() {
+        let mut people = People::new(7);
+        let anna = visit(&mut people, "anna", 0);
+        people.keep(anna, Box::from([1]), 0, false);
+        for other in 0..limits::UNSEEN_MAX as u64 + 5 {
+            people.know(&other.to_string(), 1 + other);
+        }
+        people.audit().expect("sound");
+        assert!(people.find("4").is_none() && people.find("5").is_some());
+        assert_eq!(people.find("anna"), Some(anna));
+        assert!(!people.person(anna).letters.is_empty());
+    }
+
+    #[test]
+    fn the_table_of_the_absent_has_an_end() {
+        let mut people = People::new(7);
+        people.know("nobody", 0);
+        for other in 0..limits::ABSENT_MAX as u64 - 1 {
+            visit(&mut people, &other.to_string(), 1 + other);
+        }
+        assert!(people.find("nobody").is_some());
+        visit(&mut people, "one more", 30_000);
+        assert!(people.find("nobody").is_none() && people.find("0").is_some());
+        visit(&mut people, "another", 30_001);
+        assert!(people.find("0").is_none() && people.find("1").is_some());
+        // Whoever only wrote to the absent has pushed nobody out.
+        people.know("somebody", 30_002);
+        assert!(people.find("1").is_some() && people.find("somebody").is_some());
+        people.audit().expect("sound");
+    }
+
+    #[test]
+    fn letters_to_nobody_have_a_share_of_their_own() {
+        let mut people = People::new(7);
+        let anna = visit(&mut people, "anna", 0);
+        let frame = || vec![0; limits::UNSEEN_LETTER_BYTES_MAX / 64].into_boxed_slice();
+        let nobody = people.know("nobody", 0);
+        for _ in 0..64 {
+            assert!(people.has_room_for_letters(Some(nobody)));
+            people.keep(nobody, frame(), 0, false);
+        }
+        assert!(!people.has_room_for_letters(Some(nobody)) && !people.has_room_for_letters(None));
+        assert!(people.has_room_for_letters(Some(anna)));
+        // Somebody who comes is nobody no more.
+        come(&mut people, "nobody", 3);
+        assert!(people.has_room_for_letters(None));
+        people.audit().expect("sound");
+    }
+
+    #[test]
+    fn a_letter_keeps_its_reader_known() {
         let mut people = People::new(7);
         let anna = people.know("anna", 0);
         for number in 0..limits::LETTERS_MAX + 2 {
-            people.keep(anna, Box::from([number as u8]), number as u64);
+            people.keep(anna, Box::from([number as u8]), number as u64, false);
         }
         people.audit().expect("sound");
-        let first = people.take_letter(anna).expect("a letter");
-        assert_eq!(&*first.frame, &[2]);
-        people.expire(limits::LETTER_MS * 1_000 + 50);
+        assert_eq!(people.person(anna).letters.first(), 2);
+        people.expire(DAY_US + 50);
         assert!(people.find("anna").is_some());
-        people.expire(limits::LETTER_MS * 1_000 + 200);
+        people.expire(DAY_US + 200);
         people.audit().expect("sound");
         assert!(people.find("anna").is_none());
+    }
+
+    #[test]
+    fn people_are_listed_in_the_order_in_which_they_came() {
+        let mut people = People::new(7);
+        for (number, id) in (1..).zip(["anna", "bert", "carl"]) {
+            come(&mut people, id, number);
+        }
+        let anna = people.find("anna").expect("known");
+        people.detach(anna, conn(1), 0);
+        come(&mut people, "anna", 4);
+        let names = |after: Option<&str>| -> Vec<String> {
+            let after = after.and_then(|id| people.find(id));
+            let people = people.connected(after).map(|id| people.person(id));
+            people.map(|person| person.name.to_string()).collect()
+        };
+        assert_eq!(names(None), ["bert", "carl", "anna"]);
+        assert_eq!(names(Some("bert")), ["carl", "anna"]);
+        assert_eq!(names(Some("anna")), [""; 0]);
     }
 }

@@ -1,16 +1,22 @@
-//! The rooms there are: looked up by id, made, and given up after being empty for a while.
+//! The rooms there are: looked up by id, listed in the order in which they were made, and given up after being empty for a
+//! while.
 //!
-//! Invariants: `general` is always there; a room that people made is in `empty` exactly while nobody is in it.
+//! Invariants: `general` is always there, and the first; a room that people made is in `empty` exactly while nobody is in
+//! it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use slab::Slab;
 
-use super::round::Log;
+use super::round::{Entry, Log};
+use super::voice::quote;
 use crate::kernel::history::History;
-use crate::kernel::time::Now;
+use crate::kernel::time::{self, Now};
 use crate::limits;
+use crate::wire::visible;
 
 /// The number of a room, valid while it exists.
 pub(super) type RoomId = u32;
@@ -23,59 +29,110 @@ pub(super) const GENERAL: RoomId = 0;
 pub(super) struct Room {
     pub(super) id: Box<str>,
     pub(super) name: Box<str>,
-    pub(super) created_unix_ms: u64,
     pub(super) history: History,
     pub(super) log: Log,
+    /// What lists say of it, before and behind the number of its members.
+    shown: [Box<[u8]>; 2],
+    /// Its place in lists.
+    place: u64,
     /// When it goes if it stays empty, in monotonic microseconds.
     due_us: u64,
+}
+
+impl Room {
+    /// Appends what lists say of it.
+    pub(super) fn show(&self, members: usize, text: &mut Vec<u8>) {
+        text.extend_from_slice(&self.shown[0]);
+        text.extend_from_slice(members.to_string().as_bytes());
+        text.extend_from_slice(&self.shown[1]);
+    }
+
+    /// The frame that brings an entry of the log.
+    pub(super) fn frame<'r>(&'r self, entry: &'r Entry) -> &'r [u8] {
+        match entry {
+            Entry::Text(number) => self.history.at(*number).map_or(&[], |kept| &kept.frame),
+            Entry::Notice(frame) | Entry::Typing(_, frame) => frame,
+        }
+    }
+}
+
+/// What is wrong with a room's name, in words that follow "name".
+pub(super) fn complaint(name: &str) -> Option<String> {
+    let max = limits::ROOM_NAME_CHARS_MAX;
+    if name.chars().count() > max {
+        Some(format!("may have at most {max} characters"))
+    } else if name.trim() != name {
+        Some("has no blanks around it".to_owned())
+    } else if !visible::is_presentable(name) {
+        Some("must be text, all of which is seen".to_owned())
+    } else {
+        None
+    }
 }
 
 /// The table. See the module's description.
 #[derive(Debug)]
 pub(super) struct Table {
     rooms: Slab<Room>,
-    ids: HashMap<Box<str>, RoomId, FixedState>,
+    ids: HashTable<RoomId>,
+    hasher: FixedState,
+    places: BTreeMap<u64, RoomId>,
     empty: BTreeSet<(u64, RoomId)>,
+    made: u64,
 }
 
 impl Table {
-    /// A table with nothing but the room that is always there.
-    pub(super) fn new(seed: u64) -> Self {
+    /// A table with nothing but the room that is always there, which is made now.
+    pub(super) fn new(seed: u64, now: Now) -> Self {
         let mut table = Self {
             rooms: Slab::new(),
-            ids: HashMap::with_hasher(FixedState::with_seed(seed)),
+            ids: HashTable::new(),
+            hasher: FixedState::with_seed(seed),
+            places: BTreeMap::new(),
             empty: BTreeSet::new(),
+            made: 0,
         };
-        table.insert("general", "General Chat", Now::default());
+        table.insert("general", "General Chat", now);
         table
     }
 
-    /// Makes a room; `None` if there are as many as may be.
-    pub(super) fn create(&mut self, id: &str, name: &str, now: Now) -> Option<RoomId> {
-        debug_assert!(!self.ids.contains_key(id));
-        if self.rooms.len() >= limits::ROOMS_MAX {
-            return None;
-        }
+    /// Makes a room, in which nobody is yet. There must be space for it.
+    pub(super) fn create(&mut self, id: &str, name: &str, now: Now) -> RoomId {
+        debug_assert!(self.find(id).is_none() && !self.is_full());
         let room = self.insert(id, name, now);
         self.emptied(room, now);
-        Some(room)
+        room
+    }
+
+    /// Whether there are as many rooms as may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.rooms.len() >= limits::ROOMS_MAX
     }
 
     fn insert(&mut self, id: &str, name: &str, now: Now) -> RoomId {
+        let place = self.made;
+        self.made += 1;
         let room = self.rooms.insert(Room {
             id: id.into(),
             name: name.into(),
-            created_unix_ms: now.unix_ms,
             history: History::default(),
             log: Log::default(),
+            shown: shown(id, name, now),
+            place,
             due_us: 0,
         }) as RoomId;
-        self.ids.insert(id.into(), room);
+        let hash = self.hasher.hash_one(id);
+        let (rooms, hasher) = (&self.rooms, &self.hasher);
+        let rehash = |room: &RoomId| hasher.hash_one(&*rooms[*room as usize].id);
+        self.ids.insert_unique(hash, room, rehash);
+        self.places.insert(place, room);
         room
     }
 
     pub(super) fn find(&self, id: &str) -> Option<RoomId> {
-        self.ids.get(id).copied()
+        let hash = self.hasher.hash_one(id);
+        let is_it = |room: &RoomId| &*self.rooms[*room as usize].id == id;
+        self.ids.find(hash, is_it).copied()
     }
 
     pub(super) fn room(&self, room: RoomId) -> &Room {
@@ -86,16 +143,10 @@ impl Table {
         &mut self.rooms[room as usize]
     }
 
-    /// The room, unless it has gone.
-    pub(super) fn existing(&mut self, room: RoomId) -> Option<&mut Room> {
-        self.rooms.get_mut(room as usize)
-    }
-
-    /// Every room, the one that is always there first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (RoomId, &Room)> {
-        self.rooms
-            .iter()
-            .map(|(index, room)| (index as RoomId, room))
+    /// The rooms in the order in which they were made, the one that is always there first: all, or those after `after`.
+    pub(super) fn iter(&self, after: Option<RoomId>) -> impl Iterator<Item = RoomId> {
+        let from = after.map_or(0, |after| self.room(after).place + 1);
+        self.places.range(from..).map(|(_, room)| *room)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -121,21 +172,102 @@ impl Table {
         self.empty.first().map(|(due_us, _)| *due_us)
     }
 
-    /// Takes a room away that was empty for too long.
-    pub(super) fn expire(&mut self, now_us: u64) -> Option<Room> {
-        let (due_us, room) = self.empty.first().copied()?;
-        if due_us > now_us {
-            return None;
+    /// The room that has been empty for longest.
+    pub(super) fn longest_empty(&self) -> Option<RoomId> {
+        self.empty.first().map(|(_, room)| *room)
+    }
+
+    /// Takes a room away that is empty.
+    pub(super) fn remove(&mut self, room: RoomId) -> Room {
+        let hash = self.hasher.hash_one(&*self.rooms[room as usize].id);
+        if let Ok(found) = self.ids.find_entry(hash, |known| *known == room) {
+            found.remove();
         }
-        self.empty.remove(&(due_us, room));
-        let room = self.rooms.remove(room as usize);
-        self.ids.remove(&room.id);
-        Some(room)
+        let gone = self.rooms.remove(room as usize);
+        self.empty.remove(&(gone.due_us, room));
+        self.places.remove(&gone.place);
+        gone
     }
 
     /// Whether `room` counts as empty.
     pub(super) fn is_empty(&self, room: RoomId) -> bool {
         self.empty
             .contains(&(self.rooms[room as usize].due_us, room))
+    }
+}
+
+/// What lists say of a room that is made now.
+fn shown(id: &str, name: &str, now: Now) -> [Box<[u8]>; 2] {
+    let mut front = br#"{"id":"#.to_vec();
+    quote(&mut front, id);
+    front.extend_from_slice(br#","name":"#);
+    quote(&mut front, name);
+    front.extend_from_slice(br#","user_count":"#);
+    let mut back = String::from(r#","created_at":""#);
+    time::write_rfc3339(&mut back, now.unix_ms);
+    back.push_str("\"}");
+    [front.into(), back.into_bytes().into()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_are_listed_in_the_order_in_which_they_were_made() {
+        let now = Now::default();
+        let mut table = Table::new(7, now);
+        let rooms: Vec<RoomId> = ["a", "b", "c"]
+            .iter()
+            .map(|id| table.create(id, id, now))
+            .collect();
+        let gone = table.remove(rooms[1]);
+        assert_eq!((&*gone.id, table.find("b")), ("b", None));
+        // The slot is used again, the place in the list is not.
+        let last = table.create("d", "d", now);
+        assert_eq!(last, rooms[1]);
+        let all: Vec<RoomId> = table.iter(None).collect();
+        assert_eq!(all, [GENERAL, rooms[0], rooms[2], last]);
+        let rest: Vec<RoomId> = table.iter(Some(rooms[0])).collect();
+        assert_eq!(rest, [rooms[2], last]);
+        assert_eq!(table.find("d"), Some(last));
+    }
+
+    #[test]
+    fn the_room_that_was_empty_for_longest_goes_first() {
+        let at = |micros| Now {
+            micros,
+            ..Now::default()
+        };
+        let mut table = Table::new(7, at(0));
+        assert_eq!(table.longest_empty(), None);
+        let tea = table.create("tea", "tea", at(1));
+        let cake = table.create("cake", "cake", at(2));
+        assert_eq!(table.longest_empty(), Some(tea));
+        table.entered(tea);
+        assert_eq!(table.longest_empty(), Some(cake));
+        table.emptied(tea, at(3));
+        assert_eq!(table.longest_empty(), Some(cake));
+        assert_eq!(
+            table.next_due(),
+            Some(at(2).after_ms(limits::ROOM_EMPTY_MS))
+        );
+    }
+
+    #[test]
+    fn a_name_can_be_seen() {
+        for name in ["tea", "caf\u{e9} \u{1f600}", &"x".repeat(64)] {
+            assert_eq!(complaint(name), None, "{name}");
+        }
+        for name in [
+            " tea",
+            "te\na",
+            "\u{200b}",
+            "\u{202e}evil",
+            "",
+            &"x".repeat(65),
+        ] {
+            assert!(complaint(name).is_some(), "{name:?}");
+        }
     }
 }

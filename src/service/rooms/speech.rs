@@ -2,14 +2,15 @@
 
 use uuid::Uuid;
 
-use super::command::{self, Saying, To};
+use super::command::{Saying, To};
+use super::fault::Wrong;
 use super::people::PersonId;
 use super::room::RoomId;
-use super::{Draft, Rooms, Speaker, voice};
+use super::round::Entry;
+use super::voice::{self, Draft};
+use super::{Rooms, Speaker};
 use crate::conn::Turn;
-use crate::limits;
 use crate::wire::fault::Fault;
-use crate::wire::frame::{self, Kind};
 
 /// After how long somebody may try again where too much is said, in microseconds.
 pub(super) const BEHIND_US: u64 = 500_000;
@@ -29,17 +30,17 @@ impl Rooms {
                 .and_then(|()| self.write_to(Speaker::Person(person), id, saying, turn))
                 .map(|_| ()),
         };
-        done.map_err(|fault| fault.about(saying.cid))
+        done.map_err(|wrong| Fault::from(wrong).about(saying.cid))
     }
 
-    fn say_in<'t>(
+    fn say_in(
         &mut self,
         person: PersonId,
         id: &str,
-        saying: &Saying<'t>,
+        saying: &Saying<'_>,
         turn: &mut Turn<'_>,
-    ) -> Result<(), Fault<'t>> {
-        let room = self.rooms.find(id).ok_or_else(command::no_room)?;
+    ) -> Result<(), Wrong> {
+        let room = self.rooms.find(id).ok_or(Wrong::NoRoom)?;
         self.seat(person, room)?;
         self.spend(person, turn)?;
         self.post(Speaker::Person(person), room, saying, turn)?;
@@ -47,24 +48,24 @@ impl Rooms {
     }
 
     /// Takes from what `person` may say.
-    pub(super) fn spend<'t>(&mut self, person: PersonId, turn: &Turn<'_>) -> Result<(), Fault<'t>> {
+    pub(super) fn spend(&mut self, person: PersonId, turn: &Turn<'_>) -> Result<(), Wrong> {
         self.people
             .person_mut(person)
             .messages
             .take(self.settings.message_rate, turn.now.micros)
-            .map_err(Fault::too_fast)
+            .map_err(Wrong::TooFast)
     }
 
     /// Says something in a room, where it is kept and goes to everybody. Its id.
-    pub(super) fn post<'t>(
+    pub(super) fn post(
         &mut self,
         from: Speaker<'_>,
         room: RoomId,
         saying: &Saying<'_>,
         turn: &mut Turn<'_>,
-    ) -> Result<Uuid, Fault<'t>> {
+    ) -> Result<Uuid, Wrong> {
         if self.is_behind(room) {
-            return Err(Fault::too_fast(BEHIND_US));
+            return Err(Wrong::TooFast(BEHIND_US));
         }
         let id = self.fresh_id(turn.now);
         let draft = Draft {
@@ -72,70 +73,28 @@ impl Rooms {
             cid: saying.cid,
             ..Draft::new("text", saying.text.raw())
         };
-        self.compose(id, from, draft, turn.now);
+        self.compose(id, from, &draft, turn.now);
         let kept = voice::kept(id, &self.text);
-        self.tell(room, kept.frame.clone(), None);
         let history = &mut self.rooms.room_mut(room).history;
         let before = history.bytes();
-        history.keep(kept);
-        self.history_bytes = self.history_bytes + history.bytes() - before;
-        while self.history_bytes > limits::HISTORY_BYTES_MAX {
-            let before = history.bytes();
-            if !history.forget_oldest() {
-                break;
-            }
-            self.history_bytes -= before - history.bytes();
-        }
+        let number = history.keep(kept);
+        self.histories.change(room, before, history.bytes());
+        self.tell(room, Entry::Text(number));
+        self.shorten_histories();
         turn.stats.room_messages += 1;
         Ok(id)
     }
 
-    /// `typing`: the others are told, though not too often, and not whoever is behind with reading.
-    pub(super) fn typing<'t>(
-        &mut self,
-        person: PersonId,
-        to: &To<'_>,
-        active: bool,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Fault<'t>> {
-        let room = match to {
-            To::Room(id) => {
-                let room = self.rooms.find(id).ok_or_else(command::no_room)?;
-                self.seat(person, room)?;
-                Some(room)
-            }
-            To::Person(_) => None,
-        };
-        let typist = self.people.person_mut(person);
-        if turn.now.micros < typist.typing_us {
-            return Ok(());
+    /// Forgets the oldest messages where most is kept, until all histories together are small enough.
+    fn shorten_histories(&mut self) {
+        while self.histories.total() > self.settings.history_bytes_max
+            && let Some(largest) = self.histories.largest()
+        {
+            let room = self.rooms.room_mut(largest);
+            let before = room.history.bytes();
+            room.forget_oldest();
+            let after = room.history.bytes();
+            self.histories.change(largest, before, after);
         }
-        typist.typing_us = turn.now.after_ms(limits::TYPING_MS);
-        let recipient = match to {
-            To::Person(id) => Some(&**id),
-            To::Room(_) => None,
-        };
-        let id = self.fresh_id(turn.now);
-        let draft = Draft {
-            room,
-            recipient,
-            active: Some(active),
-            ..Draft::new("typing", "\"\"")
-        };
-        self.compose(id, Speaker::Person(person), draft, turn.now);
-        match room {
-            Some(room) if self.is_behind(room) => {}
-            Some(room) => self.tell(room, voice::framed(&self.text), Some(person)),
-            None => {
-                let reader = recipient.and_then(|id| self.people.find(id));
-                let sockets = reader.map(|reader| &self.people.person(reader).sockets);
-                for socket in sockets.into_iter().flatten() {
-                    if !turn.out.is_high(*socket) {
-                        frame::write(turn.out.lane(*socket), Kind::Text, &self.text);
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }

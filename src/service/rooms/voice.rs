@@ -3,21 +3,18 @@
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::room::RoomId;
 use crate::kernel::history::Kept;
 use crate::wire::frame::{self, Kind};
 
-/// A message, as every kind of them looks on the wire.
+/// What makes a message, besides what the server adds.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Line<'a> {
+pub(super) struct Draft<'a> {
     pub(super) kind: &'static str,
-    pub(super) id: Uuid,
     /// A JSON string.
     pub(super) content: &'a str,
-    pub(super) sender: &'a str,
-    pub(super) sender_id: &'a str,
     pub(super) recipient: Option<&'a str>,
-    pub(super) room: Option<&'a str>,
-    pub(super) timestamp: &'a str,
+    pub(super) room: Option<RoomId>,
     /// The sender's own id for it, a JSON string.
     pub(super) cid: Option<&'a str>,
     /// Whether a private message has reached somebody, in the sender's copy.
@@ -26,18 +23,36 @@ pub(super) struct Line<'a> {
     pub(super) active: Option<bool>,
 }
 
-impl<'a> Line<'a> {
-    /// A message of the server's own.
-    pub(super) const fn system(id: Uuid, content: &'a str, timestamp: &'a str) -> Self {
+/// What the server adds to a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Envelope<'a> {
+    pub(super) id: Uuid,
+    pub(super) from: Signature<'a>,
+    /// The id of the room.
+    pub(super) room: Option<&'a str>,
+    pub(super) timestamp: &'a str,
+}
+
+/// Who says it, as others see them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signature<'a> {
+    pub(super) id: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// The server itself.
+pub(super) const SYSTEM: Signature<'static> = Signature {
+    id: "system",
+    name: "System",
+};
+
+impl<'a> Draft<'a> {
+    pub(super) const fn new(kind: &'static str, content: &'a str) -> Self {
         Self {
-            kind: "system",
-            id,
+            kind,
             content,
-            sender: "System",
-            sender_id: SYSTEM,
             recipient: None,
             room: None,
-            timestamp,
             cid: None,
             delivered: None,
             active: None,
@@ -45,22 +60,23 @@ impl<'a> Line<'a> {
     }
 
     /// Replaces `text` by the message.
-    pub(super) fn write(&self, text: &mut Vec<u8>) {
+    pub(super) fn write(&self, envelope: &Envelope<'_>, text: &mut Vec<u8>) {
+        let from = envelope.from;
         text.clear();
         let mut id = [0; 36];
         raw(text, r#"{"id":""#);
-        raw(text, self.id.hyphenated().encode_lower(&mut id));
+        raw(text, envelope.id.hyphenated().encode_lower(&mut id));
         raw(text, r#"","type":""#);
         raw(text, self.kind);
         raw(text, r#"","content":"#);
         raw(text, self.content);
         raw(text, r#","sender":"#);
-        quote(text, self.sender);
+        quote(text, from.name);
         raw(text, r#","sender_id":"#);
-        quote(text, self.sender_id);
+        quote(text, from.id);
         for (name, value) in [
             (r#","recipient":"#, self.recipient),
-            (r#","room":"#, self.room),
+            (r#","room":"#, envelope.room),
         ] {
             if let Some(value) = value {
                 raw(text, name);
@@ -68,7 +84,7 @@ impl<'a> Line<'a> {
             }
         }
         raw(text, r#","timestamp":""#);
-        raw(text, self.timestamp);
+        raw(text, envelope.timestamp);
         raw(text, "\"");
         if let Some(cid) = self.cid {
             raw(text, r#","cid":"#);
@@ -87,11 +103,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The id under which the server itself speaks.
-pub(super) const SYSTEM: &str = "system";
-
 /// Appends `value` as a JSON string.
-fn quote(text: &mut Vec<u8>, value: &str) {
+pub(super) fn quote(text: &mut Vec<u8>, value: &str) {
     // Writing to a `Vec` cannot fail.
     let _ = serde_json::to_writer(text, value);
 }

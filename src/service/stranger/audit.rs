@@ -9,47 +9,38 @@ impl Stranger {
     /// which does not hold.
     pub fn audit(&self, open: &[ConnId]) -> Result<(), String> {
         self.lobby.audit()?;
+        self.audit_ice_keys()?;
         if open.len() != self.online {
             return Err(format!("{} online, but {} open", self.online, open.len()));
         }
         let mut names = 0;
         for (index, client) in self.clients.iter().enumerate() {
-            let is_present = client.conn.generation() != 0;
-            if is_present != open.contains(&client.conn) {
-                return Err(format!(
-                    "{:?} is in the table, but not open, or the reverse",
-                    client.conn
-                ));
-            }
-            if !is_present {
+            let Some(conn) = client.conn(index) else {
                 let vacated = self.lobby.seat(ConnId::new(index as u32, 0));
                 if vacated != Seat::Out {
                     return Err(format!("the vacant seat {index} is {vacated:?}"));
                 }
                 continue;
+            };
+            if !open.contains(&conn) {
+                return Err(format!("{conn:?} is in the table, but not open"));
             }
             names += client.interests().len() + usize::from(client.language().is_some());
-            match self.lobby.seat(client.conn) {
+            match self.lobby.seat(conn) {
                 Seat::Paired(peer) => {
                     let partner = &self.clients[peer.index()];
-                    if partner.conn != peer {
-                        return Err(format!(
-                            "{:?} is paired with {peer:?}, who is gone",
-                            client.conn
-                        ));
+                    if !partner.is(peer) {
+                        return Err(format!("{conn:?} is paired with {peer:?}, who is gone"));
                     }
                     if (partner.pair, partner.mode) != (client.pair, client.mode) {
-                        return Err(format!(
-                            "{:?} and {peer:?} are not in the same pair",
-                            client.conn
-                        ));
+                        return Err(format!("{conn:?} and {peer:?} are not in the same pair"));
                     }
                     if partner.person() == client.person() {
-                        return Err(format!("{:?} is paired with themself", client.conn));
+                        return Err(format!("{conn:?} is paired with themself"));
                     }
                 }
                 _ if client.held => {
-                    return Err(format!("{:?} is held back, but not paired", client.conn));
+                    return Err(format!("{conn:?} is held back, but not paired"));
                 }
                 _ => {}
             }

@@ -8,7 +8,8 @@ use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
 use crate::kernel::names::NameId;
-use crate::kernel::recent::{Person, Recent};
+use crate::kernel::recent::{Recent, Tag};
+use crate::kernel::time::{Moment, Now};
 
 /// How a client and the server talk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,8 +42,8 @@ pub struct Account {
 /// One connection to this face.
 #[derive(Debug)]
 pub(super) struct Client {
-    /// Who this is; generation 0 when nobody is.
-    pub(super) conn: ConnId,
+    /// Which of the slot's lives this is; 0 when nobody is here.
+    generation: u32,
     /// How partners see this person. Not a credential.
     pub(super) user: Uuid,
     /// The account that the connection belongs to, unless it is anonymous.
@@ -55,19 +56,17 @@ pub(super) struct Client {
     pub(super) recent: Option<Box<Recent>>,
     /// What there is only for video.
     pub(super) call: Option<Box<Call>>,
-    /// Since when this person waits, in monotonic microseconds.
-    pub(super) since_us: u64,
     pub(super) messages: Bucket,
     pub(super) skips: Bucket,
-    /// Until when no typing notice is relayed, in monotonic microseconds.
-    pub(super) typing_us: u64,
+    /// Since when this person waits.
+    pub(super) since: Moment,
+    /// When the partner was told last that this person types.
+    pub(super) typed: Moment,
     pub(super) mode: Mode,
     pub(super) format: Format,
     pub(super) auto: bool,
     /// Whether reading from this person rests because the partner is slow.
     pub(super) held: bool,
-    /// Whether the search is open to everyone by now.
-    pub(super) widened: bool,
 }
 
 /// What concerns only people with accounts.
@@ -87,6 +86,8 @@ pub(super) struct Wish {
     pub(super) language: Option<NameId>,
     /// Whether anyone will do after a while.
     pub(super) anyone: bool,
+    /// Whether the search is open to everyone by now.
+    pub(super) widened: bool,
 }
 
 impl Client {
@@ -97,7 +98,7 @@ impl Client {
         opening: Opening,
     ) -> Self {
         Self {
-            conn,
+            generation: conn.generation(),
             user,
             member: account.map(|account| {
                 let keeping = Keeping::No;
@@ -107,20 +108,29 @@ impl Client {
             wish: None,
             recent: None,
             call: None,
-            since_us: 0,
             messages: Bucket::default(),
             skips: Bucket::default(),
-            typing_us: 0,
+            since: Moment::default(),
+            typed: Moment::default(),
             mode: Mode::Text,
             format: opening.format,
             auto: opening.auto,
             held: false,
-            widened: false,
         }
     }
 
     pub(super) fn vacant() -> Self {
         Self::new(ConnId::new(0, 0), Uuid::nil(), None, Opening::default())
+    }
+
+    /// Whether this, the record of the slot of `conn`, is that of `conn` itself.
+    pub(super) const fn is(&self, conn: ConnId) -> bool {
+        self.generation == conn.generation()
+    }
+
+    /// The connection, if this is the record of slot `index`; nothing when nobody is there.
+    pub(super) fn conn(&self, index: usize) -> Option<ConnId> {
+        (self.generation != 0).then(|| ConnId::new(index as u32, self.generation))
     }
 
     /// The account that the connection belongs to, unless it is anonymous.
@@ -129,7 +139,7 @@ impl Client {
     }
 
     /// Who this is to the matcher: the same with each of their connections, if they have an account.
-    pub(super) fn person(&self) -> Person {
+    pub(super) fn person(&self) -> u128 {
         let identity = self.account().unwrap_or(self.user);
         identity.as_u128()
     }
@@ -139,11 +149,11 @@ impl Client {
         self.member.is_some()
     }
 
-    /// Whether this person met `person` lately.
-    pub(super) fn knows(&self, person: Person, now_us: u64) -> bool {
+    /// Whether this person met the one with this tag lately.
+    pub(super) fn knows(&self, tag: Tag, now_us: u64) -> bool {
         self.recent
             .as_ref()
-            .is_some_and(|recent| recent.knows(person, now_us))
+            .is_some_and(|recent| recent.knows(tag, now_us))
     }
 
     /// Whether the search is limited to shared interests or a language, for now.
@@ -157,9 +167,28 @@ impl Client {
         self.wish.as_ref().and_then(|wish| wish.language)
     }
 
-    /// When this person will have waited so many milliseconds, in monotonic microseconds.
-    pub(super) fn due_us(&self, ms: u64) -> u64 {
-        self.since_us.saturating_add(ms.saturating_mul(1_000))
+    /// Begins to wait.
+    pub(super) fn begin(&mut self, now_us: u64) {
+        self.since = Moment::at(now_us);
+        if let Some(wish) = &mut self.wish {
+            wish.widened = false;
+        }
+    }
+
+    /// Whether this person has waited for so many milliseconds.
+    pub(super) fn waited(&self, ms: u64, now_us: u64) -> bool {
+        self.since.passed_ms(now_us) >= ms
+    }
+
+    /// When this person will have waited so many milliseconds, in monotonic microseconds; nothing if that is over.
+    pub(super) fn due_us(&self, ms: u64, now: Now) -> Option<u64> {
+        let left_ms = ms.saturating_sub(self.since.passed_ms(now.micros));
+        (left_ms > 0).then(|| now.after_ms(left_ms))
+    }
+
+    /// Whether the search is open to everyone by now.
+    pub(super) fn has_widened(&self) -> bool {
+        self.wish.as_ref().is_some_and(|wish| wish.widened)
     }
 
     /// Whether time makes this person less choosy.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::kernel::lobby::Mode;
@@ -23,6 +23,7 @@ pub(super) enum Command<'t> {
     Stop,
     Typing(bool),
     Signal(Signal, &'t str),
+    CallState(CallState),
     KeepInTouch,
     IceKey,
     Stats,
@@ -45,6 +46,24 @@ impl Signal {
             Self::IceCandidate => ("iceCandidate", "candidate"),
         }
     }
+}
+
+/// What somebody in a call tells the other of their side, as far as they do. True or false and nothing else, so there is
+/// no room in it for anything that the other should not learn.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(super) struct CallState {
+    /// Whether the camera is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera: Option<bool>,
+    /// Whether the microphone is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    microphone: Option<bool>,
+    /// Whether the person wants to be seen and heard.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revealed: Option<bool>,
+    /// Whether the person goes on without pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<bool>,
 }
 
 /// Whom to meet, as far as the command says so.
@@ -82,6 +101,8 @@ struct Envelope<'t> {
     sdp: Option<&'t RawValue>,
     #[serde(borrow, default, deserialize_with = "even_null")]
     candidate: Option<&'t RawValue>,
+    #[serde(borrow)]
+    state: Option<&'t RawValue>,
 }
 
 /// Takes null for a value like any other: a browser says with it that it has no more candidates.
@@ -93,22 +114,38 @@ fn even_null<'t, D: Deserializer<'t>>(deserializer: D) -> Result<Option<&'t RawV
 #[inline]
 pub(super) fn parse(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
     match usual(text) {
-        Some((text, cid)) => check_say(text, cid).map(|command| (command, None)),
+        Some(Usual { text, cid, pair }) => {
+            check_say(text, cid).map(|command| (command, pair.map(RawText::inner)))
+        }
         None => parse_any(text),
     }
 }
 
-/// Reads a chat message in the very form in which nearly all come: what `JSON.stringify` makes of `type`, `text`
-/// and perhaps `cid`, without escapes. For anything else, `None`.
+/// A chat message in the very form in which nearly all come: what `JSON.stringify` makes of `type`, `text` and
+/// perhaps `cid` and `pairId`, in this order and without escapes. The page sends all four.
+struct Usual<'t> {
+    text: RawText<'t>,
+    cid: Option<RawText<'t>>,
+    pair: Option<RawText<'t>>,
+}
+
+/// Reads a message that has the usual form; for anything else, `None`.
 #[inline]
-fn usual(text: &str) -> Option<(RawText<'_>, Option<RawText<'_>>)> {
+fn usual(text: &str) -> Option<Usual<'_>> {
     let rest = text.strip_prefix(r#"{"type":"sendMessage","text":"#)?;
     let (text, rest) = RawText::plain(rest)?;
-    if rest == "}" {
-        return Some((text, None));
+    let (cid, rest) = member(r#","cid":"#, rest)?;
+    let (pair, rest) = member(r#","pairId":"#, rest)?;
+    (rest == "}").then_some(Usual { text, cid, pair })
+}
+
+/// Reads a string without escapes behind `name`, if that comes next, and gives what follows.
+#[inline]
+fn member<'t>(name: &str, rest: &'t str) -> Option<(Option<RawText<'t>>, &'t str)> {
+    match rest.strip_prefix(name) {
+        None => Some((None, rest)),
+        Some(value) => RawText::plain(value).map(|(value, rest)| (Some(value), rest)),
     }
-    let (cid, rest) = RawText::plain(rest.strip_prefix(r#","cid":"#)?)?;
-    (rest == "}").then_some((text, Some(cid)))
 }
 
 fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
@@ -129,6 +166,7 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
         "offer" => signal(Signal::Offer, envelope.sdp)?,
         "answer" => signal(Signal::Answer, envelope.sdp)?,
         "iceCandidate" => signal(Signal::IceCandidate, envelope.candidate)?,
+        "callState" => call_state(envelope.state)?,
         "keepInTouch" => Command::KeepInTouch,
         "iceKey" => Command::IceKey,
         "stats" => Command::Stats,
@@ -172,6 +210,19 @@ fn signal<'t>(signal: Signal, body: Option<&'t RawValue>) -> Result<Command<'t>,
         Some(body) => Ok(Command::Signal(signal, body.get())),
         None => Err(Fault::bad_field(field, "The signal has no content.")),
     }
+}
+
+fn call_state<'t>(state: Option<&RawValue>) -> Result<Command<'t>, Fault<'t>> {
+    state
+        .map(RawValue::get)
+        // Serde would take a list for an object.
+        .filter(|state| state.starts_with('{'))
+        .and_then(|state| serde_json::from_str(state).ok())
+        .map(Command::CallState)
+        .ok_or_else(|| {
+            let message = "The state is an object in which everything is true or false.";
+            Fault::bad_field("state", message)
+        })
 }
 
 fn wish<'t>(envelope: &Envelope<'t>) -> Result<Wish<'t>, Fault<'t>> {
@@ -232,13 +283,13 @@ fn interests(raw: &RawValue) -> Result<Vec<Cow<'_, str>>, Fault<'_>> {
 
 /// A string without escapes, such as an id; one with escapes is no id that was ever given out.
 fn unquoted<'t>(field: &'static str, raw: &'t RawValue) -> Result<&'t str, Fault<'t>> {
-    let text = string(field, raw)?.raw();
-    Ok(&text[1..text.len() - 1])
+    string(field, raw).map(RawText::inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     fn fault(text: &str) -> (&'static str, Option<&'static str>) {
         let fault = parse(text).expect_err("must be refused");
@@ -289,6 +340,20 @@ mod tests {
             (r#"{"type":"findMatch","language":[]}"#, "language"),
             (r#"{"type":"offer"}"#, "sdp"),
             (r#"{"type":"iceCandidate","sdp":1}"#, "candidate"),
+            (r#"{"type":"callState"}"#, "state"),
+            (r#"{"type":"callState","state":null}"#, "state"),
+            (
+                r#"{"type":"callState","state":[true,true,true,true]}"#,
+                "state",
+            ),
+            (
+                r#"{"type":"callState","state":{"camera":"192.168.1.5"}}"#,
+                "state",
+            ),
+            (
+                r#"{"type":"callState","state":{"text":true,"text":1}}"#,
+                "state",
+            ),
         ] {
             assert_eq!(fault(text), ("bad_field", Some(field)), "{text}");
         }
@@ -305,24 +370,47 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// The short way reads exactly what the long way reads.
+        /// Whichever way a message takes, it means what the general parser says.
         #[test]
-        fn the_short_way_is_no_different(text in "[a\\\\\"\u{7}\u{e9} ]{0,6}", cid in proptest::option::of("[a\\\\\"\t]{0,3}"), end in "[}, ]{0,2}") {
-            let cid = cid.map_or(String::new(), |cid| format!(",\"cid\":\"{cid}\""));
-            let message = format!("{{\"type\":\"sendMessage\",\"text\":\"{text}\"{cid}{end}");
-            let long = parse_any(&message);
-            if let Some((text, cid)) = usual(&message) {
-                let short = check_say(text, cid).map(|command| (command, None::<&str>));
-                proptest::prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
+        fn the_short_way_is_no_different(
+            text in "([a\u{7}\u{7f}\u{e9} ]|\\\\[n\"\\\\x]|\"){0,6}|a{2000,2001}",
+            cid in proptest::option::of("([a\t]|\\\\\"){0,3}|a{128,129}"),
+            pair in proptest::option::of("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-F]{32}|[-a\t]{0,3}|\\\\u0061"),
+            (swapped, spaced) in proptest::prelude::any::<(bool, bool)>(),
+            end in "\\}|[}, ]{0,2}",
+        ) {
+            let member = |name, value: Option<String>| {
+                value.map_or(String::new(), |value| format!(",\"{name}\":\"{value}\""))
+            };
+            let mut members = [member("cid", cid), member("pairId", pair)];
+            if swapped {
+                members.reverse();
+            }
+            let space = if spaced { " " } else { "" };
+            let rest = members.concat();
+            let message = format!("{{\"type\":{space}\"sendMessage\",\"text\":\"{text}\"{rest}{end}");
+            let (parsed, long) = (parse(&message), parse_any(&message));
+            proptest::prop_assert_eq!(format!("{parsed:?}"), format!("{long:?}"));
+        }
+
+        /// What the page sends takes the short way, unless there is something to be escaped in it.
+        #[test]
+        fn what_the_page_sends_takes_the_short_way(text in proptest::prelude::any::<String>(), cid in 0..3u8, pair: u128) {
+            let pair = Uuid::from_u128(pair).to_string();
+            let rest = match cid {
+                0 => String::new(),
+                1 => r#","cid":"0123456789abcdef""#.to_owned(),
+                _ => format!(r#","cid":"0123456789abcdef","pairId":"{pair}""#),
+            };
+            let quoted = json::quoted(&text);
+            let message = format!(r#"{{"type":"sendMessage","text":{quoted}{rest}}}"#);
+            let usual = usual(&message);
+            proptest::prop_assert_eq!(usual.is_some(), !quoted.contains('\\'));
+            if let Some(usual) = usual {
+                proptest::prop_assert_eq!(usual.text.decode(), text);
+                proptest::prop_assert_eq!(usual.pair.map(RawText::inner), (cid == 2).then_some(&*pair));
             }
         }
-    }
-
-    #[test]
-    fn the_usual_message_takes_the_short_way() {
-        assert!(usual(r#"{"type":"sendMessage","text":"hi"}"#).is_some());
-        assert!(usual(r#"{"type":"sendMessage","text":"hi","cid":"1"}"#).is_some());
-        assert!(usual(r#"{"type":"sendMessage","text":"\n"}"#).is_none());
     }
 
     #[test]
@@ -342,6 +430,16 @@ mod tests {
         assert!(parse(&nested(64)).is_ok());
         assert_eq!(fault(&nested(65)), ("bad_field", Some("sdp")));
         assert!(parse(r#"{"type":"offer","sdp":"[[[[\"[[[["}"#).is_ok());
+    }
+
+    #[test]
+    fn a_state_of_a_call_is_what_is_understood_of_it() {
+        let text = r#"{"type":"callState","state":{ "camera":false,"where":"192.168.1.5","text":null,"revealed":true}}"#;
+        let (Command::CallState(state), None) = parse(text).expect("good") else {
+            panic!("another command");
+        };
+        let kept = serde_json::to_string(&state).expect("JSON");
+        assert_eq!(kept, r#"{"camera":false,"revealed":true}"#);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //! their own, which works once and not longer than the pair lasts. A call that goes on for longer than the
 //! credentials asks for another key.
 
+use std::fmt;
+
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -12,8 +14,10 @@ use rand::RngExt;
 use serde_json::json;
 
 use super::Stranger;
+use super::client::Client;
 use super::voice;
 use crate::conn::{Request, Turn};
+use crate::defaults;
 use crate::kernel::bucket::{Bucket, Rate};
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
@@ -47,7 +51,7 @@ impl Default for Video {
             relay_only: false,
             ice_servers: Vec::new(),
             turn_secret: Secret::default(),
-            turn_ttl_s: 3_600,
+            turn_ttl_s: defaults::TURN_TTL_S,
         }
     }
 }
@@ -56,11 +60,41 @@ impl Default for Video {
 #[derive(Debug, Default)]
 pub(super) struct Call {
     /// What [`Stranger::ice`] must be shown, until it is.
-    key: Option<u128>,
+    key: Option<IceKey>,
     /// How many keys may be asked for.
     keys: Bucket,
+    /// How many keys may be had in this pair after one that was used. Each stands for credentials.
+    renewals: Bucket,
     /// How fast the two browsers may talk to each other.
     pub(super) signals: Bucket,
+    /// And how much.
+    pub(super) signal_bytes: Bucket,
+}
+
+/// A key: where it is found in the table, and what nobody can guess. Both are drawn at random, so it tells nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct IceKey {
+    handle: u32,
+    secret: u128,
+}
+
+impl IceKey {
+    fn parse(text: &str) -> Option<Self> {
+        if text.len() != 40 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let (handle, secret) = text.split_at(8);
+        Some(Self {
+            handle: u32::from_str_radix(handle, 16).ok()?,
+            secret: u128::from_str_radix(secret, 16).ok()?,
+        })
+    }
+}
+
+impl fmt::Display for IceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}{:032x}", self.handle, self.secret)
+    }
 }
 
 const KEY_RATE: Rate = Rate::new(limits::ICE_KEYS_PER_SECOND, limits::ICE_KEYS_BURST);
@@ -79,7 +113,7 @@ impl Stranger {
                 "missing iceKey; strangerJoined of a video pair has it",
             ));
         };
-        let conn = self.key_holder(key).ok_or_else(|| {
+        let conn = self.ice_key_holder(key).ok_or_else(|| {
             refusal("unknown or used iceKey; ask for another with {\"type\":\"iceKey\"}")
         })?;
         // HEAD changes nothing (RFC 9110 section 9.2.1).
@@ -87,7 +121,9 @@ impl Stranger {
             self.forget_ice_key(conn);
         }
         let video = &self.settings.video;
-        let servers = video.servers(turn.now.unix_ms / 1_000, self.clients[conn.index()].user);
+        // Coturn counts what one name uses, and the partner's browser is told none of it.
+        let name = format!("{:032x}", self.random.random::<u128>());
+        let servers = video.servers(turn.now.unix_ms / 1_000, &name);
         let body = json!({
             "iceServers": servers,
             "iceTransportPolicy": if video.relay_only { "relay" } else { "all" },
@@ -96,7 +132,8 @@ impl Stranger {
         Ok(Response::json(Status::OK, body.to_string().into_bytes()))
     }
 
-    /// `iceKey`: another key for somebody in a video pair.
+    /// `iceKey`: another key for somebody in a video pair. One in place of a key that was not used is no more than that
+    /// one was; otherwise it stands for further credentials, and these are few while others still work.
     pub(super) fn renew_ice_key<'t>(
         &mut self,
         conn: ConnId,
@@ -106,46 +143,94 @@ impl Stranger {
         if self.lobby.peer(conn).is_none() || client.mode != Mode::Video {
             return Err(Fault::new("bad_state", "This is not a video conversation."));
         }
+        let renewal_rate = self.settings.video.renewal_rate();
         let call = client.call.get_or_insert_default();
         call.keys
             .take(KEY_RATE, turn.now.micros)
             .map_err(Fault::too_fast)?;
+        if call.key.is_none() {
+            call.renewals
+                .take(renewal_rate, turn.now.micros)
+                .map_err(Fault::too_fast)?;
+        }
         let key = self.fresh_ice_key(conn);
         voice::ice_key(turn.out.lane(conn), &key);
         Ok(())
     }
 
-    /// Makes the key of `conn`, instead of any before: where its record is, and what nobody can guess.
-    pub(super) fn fresh_ice_key(&mut self, conn: ConnId) -> String {
-        let secret: u128 = self.random.random();
+    /// Makes the key with which `conn` begins a pair.
+    pub(super) fn first_ice_key(&mut self, conn: ConnId) -> String {
         let call = self.clients[conn.index()].call.get_or_insert_default();
-        call.key = Some(secret);
-        format!("{:08x}{secret:032x}", conn.index())
+        call.renewals = Bucket::default();
+        self.fresh_ice_key(conn)
+    }
+
+    /// Makes the key of `conn`, instead of any before.
+    fn fresh_ice_key(&mut self, conn: ConnId) -> String {
+        self.forget_ice_key(conn);
+        let mut handle = self.random.random();
+        while self.ice_keys.contains_key(&handle) {
+            handle = self.random.random();
+        }
+        let secret = self.random.random();
+        let key = IceKey { handle, secret };
+        self.ice_keys.insert(handle, conn);
+        self.clients[conn.index()].call.get_or_insert_default().key = Some(key);
+        key.to_string()
     }
 
     /// Makes the key of `conn` useless, if it has one.
     pub(super) fn forget_ice_key(&mut self, conn: ConnId) {
-        if let Some(call) = &mut self.clients[conn.index()].call {
-            call.key = None;
+        let call = self.clients[conn.index()].call.as_mut();
+        if let Some(key) = call.and_then(|call| call.key.take()) {
+            self.ice_keys.remove(&key.handle);
         }
     }
 
-    fn key_holder(&self, key: &str) -> Option<ConnId> {
-        if key.len() != 40 || !key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        let index = usize::from_str_radix(&key[..8], 16).ok()?;
-        let secret = u128::from_str_radix(&key[8..], 16).ok()?;
-        let client = self.clients.get(index)?;
-        let held = client.call.as_ref()?.key?;
+    fn ice_key_holder(&self, key: &str) -> Option<ConnId> {
+        let key = IceKey::parse(key)?;
+        let conn = *self.ice_keys.get(&key.handle)?;
         // One comparison of numbers: how long it takes does not tell how much was right.
-        (held == secret).then_some(client.conn)
+        let held = self.clients[conn.index()].call.as_ref()?.key?;
+        (held.secret == key.secret).then_some(conn)
+    }
+
+    /// Checks that the table of keys and the keys are the same, for [`Stranger::audit`].
+    pub(super) fn audit_ice_keys(&self) -> Result<(), String> {
+        let held = |client: &Client| client.call.as_ref().and_then(|call| call.key);
+        let keys = self
+            .clients
+            .iter()
+            .enumerate()
+            .filter_map(|(index, client)| Some((held(client)?, client.conn(index)?)));
+        let mut count = 0;
+        for (key, conn) in keys {
+            count += 1;
+            if self.ice_keys.get(&key.handle) != Some(&conn) || self.lobby.peer(conn).is_none() {
+                return Err(format!(
+                    "the key of {conn:?} is not in the table, or of no pair"
+                ));
+            }
+        }
+        if count != self.ice_keys.len() {
+            return Err(format!(
+                "{count} keys, but {} in the table",
+                self.ice_keys.len()
+            ));
+        }
+        Ok(())
     }
 }
 
 impl Video {
-    /// What `RTCPeerConnection` takes as `iceServers`, for `user`; now is `unix_s`.
-    fn servers(&self, unix_s: u64, user: uuid::Uuid) -> Vec<serde_json::Value> {
+    /// How often credentials may be had again in one pair: twice at first, should an answer be lost, and then once in half
+    /// of the time for which they work.
+    fn renewal_rate(&self) -> Rate {
+        Rate::new(2.0 / self.turn_ttl_s as f64, limits::ICE_RENEWALS_BURST)
+    }
+
+    /// What `RTCPeerConnection` takes as `iceServers`, with credentials in the name of `user`; now is `unix_s`.
+    fn servers(&self, unix_s: u64, user: &str) -> Vec<serde_json::Value> {
         let urls = |turn: bool| -> Vec<&str> {
             let all = self.ice_servers.iter();
             all.filter(|url| url.is_turn() == turn)
@@ -202,17 +287,14 @@ mod tests {
             turn_secret: Secret::new("north-wind-secret"),
             ..Video::default()
         };
-        let servers = video.servers(1_000, uuid::Uuid::nil());
+        let servers = video.servers(1_000, "somebody");
         assert_eq!(servers[0], json!({ "urls": ["stun:a", "stuns:c"] }));
         assert_eq!(
             servers[1]["urls"],
             json!(["turn:b", "turns:d?transport=tcp"])
         );
-        assert_eq!(
-            servers[1]["username"],
-            "4600:00000000-0000-0000-0000-000000000000"
-        );
-        assert!(Video::default().servers(0, uuid::Uuid::nil()).is_empty());
+        assert_eq!(servers[1]["username"], "4600:somebody");
+        assert!(Video::default().servers(0, "somebody").is_empty());
     }
 
     #[test]

@@ -57,7 +57,8 @@ impl Stranger {
             member.keeping = Keeping::Asked;
         }
         let mut conns = [conn, peer];
-        if self.clients[peer.index()].since_us < self.clients[conn.index()].since_us {
+        let [mine, theirs] = conns.map(|conn| self.clients[conn.index()].since);
+        if theirs.is_before(mine) {
             conns.reverse();
         }
         self.agree(conns);
@@ -109,7 +110,7 @@ impl Stranger {
             let Some(client) = self.clients.get_mut(conn.index()) else {
                 continue;
             };
-            if client.conn != conn || client.account() != Some(account) {
+            if !client.is(conn) || client.account() != Some(account) {
                 continue;
             }
             let lane = turn.out.lane(conn);
@@ -182,7 +183,7 @@ mod tests {
         }
 
         fn turn<R>(&mut self, act: impl FnOnce(&mut Stranger, &mut Turn<'_>) -> R) -> R {
-            self.now.micros += 1;
+            self.now.micros += 1_000;
             let mut turn = Turn {
                 now: self.now,
                 out: &mut self.out,

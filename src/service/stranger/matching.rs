@@ -12,11 +12,12 @@ use super::Stranger;
 use super::client::{self, Client};
 use super::command;
 use super::keep::Keeping;
-use super::voice::{self, Left};
+use super::voice::{self, Left, Meeting};
 use crate::conn::Turn;
 use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{Mode, QueueKey, Seat};
+use crate::kernel::time::Moment;
 use crate::limits;
 use crate::wire::fault::Fault;
 use crate::wire::fold::fold;
@@ -84,9 +85,7 @@ impl Stranger {
 
     /// Matches `conn`, who is out, or lets it wait.
     pub(super) fn seek(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
-        let client = &mut self.clients[conn.index()];
-        client.since_us = turn.now.micros;
-        client.widened = false;
+        self.clients[conn.index()].begin(turn.now.micros);
         if !self.meet(conn, turn) {
             let format = self.clients[conn.index()].format;
             voice::searching(format, turn.out.lane(conn));
@@ -97,8 +96,7 @@ impl Stranger {
     /// Searches by itself for somebody who did not ask: says so first, even if somebody is there at once.
     pub(super) fn seek_by_itself(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let client = &mut self.clients[conn.index()];
-        client.since_us = turn.now.micros;
-        client.widened = false;
+        client.begin(turn.now.micros);
         voice::searching(client.format, turn.out.lane(conn));
         if !self.meet(conn, turn) {
             self.queue(conn, turn);
@@ -124,7 +122,7 @@ impl Stranger {
             return;
         };
         let client = &self.clients[other.index()];
-        let is_theirs = other != conn && client.conn == other && client.account() == Some(account);
+        let is_theirs = other != conn && client.is(other) && client.account() == Some(account);
         if is_theirs && matches!(self.lobby.seat(other), Seat::Waiting { .. }) {
             let fault = Fault::new(
                 "replaced",
@@ -160,12 +158,15 @@ impl Stranger {
         let Some(peer) = self.lobby.part(conn, mode) else {
             return;
         };
-        for (who, whom) in [(conn, peer), (peer, conn)] {
-            let person = self.clients[whom.index()].person();
-            self.clients[who.index()]
-                .recent
-                .get_or_insert_default()
-                .remember(person, turn.now.micros);
+        // Who has gone needs no memory, and whoever goes without an account is never met again.
+        let is_gone = matches!(left, Left::Disconnected | Left::Timeout);
+        if !is_gone {
+            self.remember(conn, peer, turn.now.micros);
+        }
+        if !is_gone || self.clients[conn.index()].has_account() {
+            self.remember(peer, conn, turn.now.micros);
+        }
+        for who in [conn, peer] {
             self.let_go(who, turn);
             self.forget_ice_key(who);
             turn.out.effects.push(Effect::Pace(who, false));
@@ -176,6 +177,13 @@ impl Stranger {
             let due = turn.now.after_ms(limits::AUTO_REQUEUE_MS);
             self.wheel.arm(peer.index(), due);
         }
+    }
+
+    /// Has `who` remember `whom`, from whom they part.
+    fn remember(&mut self, who: ConnId, whom: ConnId, now_us: u64) {
+        let tag = self.tags.of(self.clients[whom.index()].person());
+        let recent = &mut self.clients[who.index()].recent;
+        recent.get_or_insert_default().remember(tag, now_us);
     }
 
     /// Pairs `conn` with whoever fits, if anybody does.
@@ -194,20 +202,19 @@ impl Stranger {
 
     fn candidate(&self, conn: ConnId, now_us: u64, keys: &mut Vec<QueueKey>) -> Option<ConnId> {
         let me = &self.clients[conn.index()];
-        let waited =
-            |client: &Client, ms: u64| now_us - client.since_us >= ms.saturating_mul(1_000);
-        let widened = me.widens() && waited(me, self.settings.widen_after_ms);
+        let widened = me.widens() && me.waited(self.settings.widen_after_ms, now_us);
         let fits = |other: ConnId, again: bool| {
             let other = &self.clients[other.index()];
-            let met = || me.knows(other.person(), now_us) || other.knows(me.person(), now_us);
+            let tag = |client: &Client| self.tags.of(client.person());
+            let met = || me.knows(tag(other), now_us) || other.knows(tag(me), now_us);
             other.person() != me.person()
                 && if again {
-                    waited(other, self.settings.rematch_after_ms)
+                    other.waited(self.settings.rematch_after_ms, now_us)
                 } else {
                     !met()
                 }
         };
-        let again = waited(me, self.settings.rematch_after_ms);
+        let again = me.waited(self.settings.rematch_after_ms, now_us);
         [false, true]
             .into_iter()
             .filter(|round| again || !round)
@@ -231,15 +238,16 @@ impl Stranger {
             let client = &mut self.clients[who.index()];
             client.pair = pair;
             client.mode = mode;
-            client.typing_us = 0;
+            // The first notice of a conversation is not one too many.
+            client.typed = Moment::at(turn.now.micros).before(limits::TYPING_MS as u32);
             if let Some(member) = &mut client.member {
                 member.keeping = Keeping::No;
             }
-            let waited_us = turn.now.micros - client.since_us;
-            turn.stats.match_wait_ms.record(waited_us / 1_000);
+            let waited_ms = client.since.passed_ms(turn.now.micros);
+            turn.stats.match_wait_ms.record(waited_ms);
             self.wheel.disarm(who.index());
             turn.out.effects.push(Effect::Pace(who, true));
-            let ice_key = (mode == Mode::Video).then(|| self.fresh_ice_key(who));
+            let ice_key = (mode == Mode::Video).then(|| self.first_ice_key(who));
             let client = &self.clients[who.index()];
             let theirs = self.clients[whom.index()].interests();
             let common: Vec<&str> = client
@@ -248,33 +256,46 @@ impl Stranger {
                 .filter(|(id, _)| theirs.iter().any(|(other, _)| other == id))
                 .map(|(_, spelling)| &**spelling)
                 .collect();
-            let lane = turn.out.lane(who);
-            let (format, key) = (client.format, ice_key.as_deref());
-            voice::joined(format, lane, pair, mode, &common, who == peer, key);
+            let meeting = Meeting {
+                pair,
+                mode,
+                interests: &common,
+                initiator: who == peer,
+                ice: ice_key
+                    .as_deref()
+                    .map(|key| (key, self.settings.video.relay_only)),
+            };
+            voice::joined(client.format, turn.out.lane(who), meeting);
         }
     }
 
     /// Lets somebody who waits stand in more queues, if it is time, and sets the timer for what comes next.
     fn widen(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let client = &mut self.clients[conn.index()];
-        let widen_us = client.due_us(self.settings.widen_after_ms);
-        let rematch_us = client.due_us(self.settings.rematch_after_ms);
-        if client.widens() && !client.widened && widen_us <= turn.now.micros {
-            client.widened = true;
-            let mut keys = std::mem::take(&mut self.keys);
-            let client = &self.clients[conn.index()];
-            standing_keys(client, true, &mut keys);
-            self.lobby.widen(conn, &keys);
-            self.keys = keys;
+        let rematch = client.due_us(self.settings.rematch_after_ms, turn.now);
+        let mut widen = None;
+        if client.widens() && !client.has_widened() {
+            widen = client.due_us(self.settings.widen_after_ms, turn.now);
+            if widen.is_none() {
+                self.stand_wide(conn);
+            }
         }
-        let client = &self.clients[conn.index()];
-        let next_widen = (client.widens() && !client.widened).then_some(widen_us);
-        let next_rematch = (rematch_us > turn.now.micros).then_some(rematch_us);
-        if let Some(due) = [next_widen, next_rematch].into_iter().flatten().min() {
-            self.wheel.arm(conn.index(), due);
-        } else {
-            self.wheel.disarm(conn.index());
+        match [widen, rematch].into_iter().flatten().min() {
+            Some(due) => self.wheel.arm(conn.index(), due),
+            None => self.wheel.disarm(conn.index()),
         }
+    }
+
+    /// Has somebody who waits stand where they are found by everyone.
+    fn stand_wide(&mut self, conn: ConnId) {
+        let client = &mut self.clients[conn.index()];
+        if let Some(wish) = &mut client.wish {
+            wish.widened = true;
+        }
+        let mut keys = std::mem::take(&mut self.keys);
+        standing_keys(client, true, &mut keys);
+        self.lobby.widen(conn, &keys);
+        self.keys = keys;
     }
 
     /// Refuses video to somebody without an account, if it is only for those who have one.
@@ -305,6 +326,7 @@ impl Stranger {
                 interests: Vec::new(),
                 language: None,
                 anyone: true,
+                widened: false,
             },
             |old| *old,
         );

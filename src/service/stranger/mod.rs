@@ -27,22 +27,25 @@ use rand::{Rng, SeedableRng};
 use uuid::Uuid;
 
 use crate::conn::Turn;
+use crate::defaults;
 use crate::kernel::bucket::Rate;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::{Census, Lobby, Mode, QueueKey};
 use crate::kernel::names::Names;
+use crate::kernel::recent::{Recent, Tags};
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Stamp;
 use crate::kernel::wheel::Wheel;
-use crate::limits;
 use crate::wire::fault::Fault;
+use crate::wire::id;
+use crate::wire::sdp::Relays;
 
 use client::Client;
 pub use client::{Account, Format, Opening};
 use command::Command;
 pub use ice::Video;
 pub use keep::Pact;
-use voice::Left;
+use voice::{Counts, Left};
 
 /// What an operator may set about strangers.
 #[derive(Clone, Debug)]
@@ -62,10 +65,10 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            message_rate: Rate::new(5.0, 20),
-            skip_rate: Rate::new(2.0, 10),
-            widen_after_ms: 8_000,
-            rematch_after_ms: 3_000,
+            message_rate: defaults::MESSAGE.rate(),
+            skip_rate: defaults::SKIP.rate(),
+            widen_after_ms: defaults::WIDEN_AFTER_MS,
+            rematch_after_ms: defaults::REMATCH_AFTER_MS,
             video: Video::default(),
         }
     }
@@ -75,7 +78,10 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Stranger {
     settings: Settings,
-    signal_rate: Rate,
+    /// Where relays may be, for candidates that are passed on.
+    relays: Relays,
+    /// Whose each key for `GET /api/ice` is, by its handle.
+    ice_keys: HashMap<u32, ConnId, FixedState>,
     clients: Vec<Client>,
     /// The connection on which each account searched last.
     searches: HashMap<Uuid, ConnId, FixedState>,
@@ -83,6 +89,7 @@ pub struct Stranger {
     pacts: Vec<Pact>,
     lobby: Lobby,
     names: Names,
+    tags: Tags,
     wheel: Wheel,
     fired: Vec<u32>,
     random: StdRng,
@@ -97,13 +104,15 @@ impl Stranger {
     pub fn new(settings: Settings, seed: [u8; 32]) -> Self {
         let mut random = StdRng::from_seed(seed);
         Self {
+            relays: Relays::of(&settings.video.ice_servers),
             settings,
-            signal_rate: Rate::new(limits::SIGNALS_PER_SECOND, limits::SIGNALS_BURST),
+            ice_keys: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             clients: Vec::new(),
             searches: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             pacts: Vec::new(),
             lobby: Lobby::new(random.next_u64()),
             names: Names::new(random.next_u64()),
+            tags: Tags::new(random.next_u64()),
             wheel: Wheel::default(),
             fired: Vec::new(),
             stamp: Stamp::default(),
@@ -126,6 +135,11 @@ impl Stranger {
     /// Bytes of state that one person costs here, besides what they asked for.
     pub const fn client_bytes() -> usize {
         size_of::<Client>() + size_of::<crate::kernel::lobby::Seat>()
+    }
+
+    /// Bytes besides that for whoever has parted from somebody.
+    pub const fn memory_bytes() -> usize {
+        size_of::<Recent>()
     }
 
     /// Takes in somebody who connects, perhaps with an account; [`Stranger::opened`] follows.
@@ -197,8 +211,10 @@ impl Stranger {
         let mut fired = std::mem::take(&mut self.fired);
         self.wheel.advance(turn.now.micros, &mut fired);
         for index in fired.drain(..) {
-            let conn = self.clients[index as usize].conn;
-            self.look_again(conn, turn);
+            let index = index as usize;
+            if let Some(conn) = self.clients[index].conn(index) {
+                self.look_again(conn, turn);
+            }
         }
         self.fired = fired;
     }
@@ -225,6 +241,7 @@ impl Stranger {
             Command::Say { text, cid } => self.say(conn, text, cid, turn),
             Command::Typing(active) => self.typing(conn, active, turn),
             Command::Signal(signal, body) => self.signal(conn, signal, body, turn),
+            Command::CallState(state) => self.call_state(conn, state, turn),
             Command::IceKey => self.renew_ice_key(conn, turn),
             Command::Find(wish) => self.find(conn, &wish, turn),
             Command::Next(wish) => self.next(conn, &wish, turn),
@@ -235,9 +252,13 @@ impl Stranger {
             Command::KeepInTouch => self.keep_in_touch(conn, turn),
             Command::Stats => {
                 let census = Mode::ALL.map(|mode| self.lobby.census(mode));
-                let searching = census.iter().map(|census| census.searching).sum();
-                let pairs = census.iter().map(|census| census.pairs).sum();
-                voice::stats(turn.out.lane(conn), self.online, searching, pairs);
+                let counts = Counts {
+                    online: self.online,
+                    searching: census.iter().map(|census| census.searching).sum(),
+                    pairs: census.iter().map(|census| census.pairs).sum(),
+                };
+                let relay_only = self.settings.video.relay_only;
+                voice::stats(turn.out.lane(conn), counts, relay_only);
                 Ok(())
             }
         }
@@ -261,13 +282,13 @@ impl Stranger {
 
     /// Whether `pair`, as a client wrote it, names the conversation that `conn` is in.
     fn is_current(&self, conn: ConnId, pair: &str) -> bool {
-        self.lobby.peer(conn).is_some()
-            && Uuid::try_parse(pair).is_ok_and(|pair| pair == self.clients[conn.index()].pair)
+        let own = self.clients[conn.index()].pair;
+        // Nearly always it is written as we wrote it.
+        let is_own = pair.as_bytes() == id::text(own) || Uuid::try_parse(pair) == Ok(own);
+        is_own && self.lobby.peer(conn).is_some()
     }
 
     fn fresh_uuid(&mut self) -> Uuid {
-        let mut bytes = [0; 16];
-        self.random.fill_bytes(&mut bytes);
-        uuid::Builder::from_random_bytes(bytes).into_uuid()
+        id::random(self.random.next_u64(), self.random.next_u64())
     }
 }

@@ -2,18 +2,26 @@
 
 use std::borrow::Cow;
 
+use uuid::Uuid;
+
 use super::Stranger;
 use super::client::Format;
-use super::command::Signal;
+use super::command::{CallState, Signal};
 use super::privacy;
 use super::voice::{self, Stamped};
 use crate::conn::Turn;
+use crate::kernel::bucket::Rate;
 use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
 use crate::kernel::lobby::Mode;
+use crate::kernel::time::Moment;
 use crate::limits;
 use crate::wire::fault::Fault;
 use crate::wire::json::{self, RawText};
+
+const SIGNAL_RATE: Rate = Rate::new(limits::SIGNALS_PER_SECOND, limits::SIGNALS_BURST);
+const SIGNAL_BYTE_RATE: Rate =
+    Rate::new(limits::SIGNAL_BYTES_PER_SECOND, limits::SIGNAL_BYTES_BURST);
 
 /// What somebody says, in the form in which it came.
 #[derive(Clone, Copy)]
@@ -72,7 +80,7 @@ impl Stranger {
             sender: sender.user,
             pair: sender.pair,
             id,
-            timestamp: self.stamp.text(turn.now),
+            timestamp: self.stamp.bytes(turn.now),
         };
         let lane = turn.out.lane(peer);
         match (self.clients[peer.index()].format, words) {
@@ -100,10 +108,11 @@ impl Stranger {
     ) -> Result<(), Fault<'t>> {
         let peer = self.lobby.peer(conn).ok_or_else(nobody)?;
         let client = &mut self.clients[conn.index()];
-        if turn.now.micros < client.typing_us || turn.out.is_high(peer) {
+        let is_too_soon = client.typed.passed_ms(turn.now.micros) < limits::TYPING_MS;
+        if is_too_soon || turn.out.is_high(peer) {
             return Ok(());
         }
-        client.typing_us = turn.now.after_ms(limits::TYPING_MS);
+        client.typed = Moment::at(turn.now.micros);
         let pair = client.pair;
         if self.clients[peer.index()].format == Format::Json {
             voice::typing(turn.out.lane(peer), pair, active);
@@ -120,18 +129,9 @@ impl Stranger {
         body: &'t str,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
-        let peer = self.lobby.peer(conn).ok_or_else(nobody)?;
-        let client = &mut self.clients[conn.index()];
-        if client.mode != Mode::Video {
-            return Err(Fault::new("bad_state", "This is not a video conversation."));
-        }
-        let call = client.call.get_or_insert_default();
-        call.signals
-            .take(self.signal_rate, turn.now.micros)
-            .map_err(Fault::too_fast)?;
-        let pair = client.pair;
+        let (peer, pair) = self.spend_signal(conn, body.len(), turn)?;
         let body = if self.settings.video.relay_only {
-            match privacy::relayed(signal, body)? {
+            match privacy::relayed(signal, body, self.relays)? {
                 Some(rebuilt) => Cow::Owned(rebuilt),
                 None => return Ok(()),
             }
@@ -143,6 +143,48 @@ impl Stranger {
         }
         self.hold_back(conn, peer, turn);
         Ok(())
+    }
+
+    /// `callState`: the partner in a video pair is told.
+    pub(super) fn call_state<'t>(
+        &mut self,
+        conn: ConnId,
+        state: CallState,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Fault<'t>> {
+        let (peer, pair) = self.spend_signal(conn, size_of::<CallState>(), turn)?;
+        if self.clients[peer.index()].format == Format::Json {
+            voice::call_state(turn.out.lane(peer), state, pair);
+        }
+        self.hold_back(conn, peer, turn);
+        Ok(())
+    }
+
+    /// Whom somebody in a video pair signals to, and in which pair, if there is budget for so many bytes. The last signal
+    /// may be on credit, so that one of any length goes through some time.
+    fn spend_signal<'t>(
+        &mut self,
+        conn: ConnId,
+        bytes: usize,
+        turn: &Turn<'_>,
+    ) -> Result<(ConnId, Uuid), Fault<'t>> {
+        let peer = self.lobby.peer(conn).ok_or_else(nobody)?;
+        let client = &mut self.clients[conn.index()];
+        if client.mode != Mode::Video {
+            return Err(Fault::new("bad_state", "This is not a video conversation."));
+        }
+        let call = client.call.get_or_insert_default();
+        let now_us = turn.now.micros;
+        match call.signal_bytes.debt(SIGNAL_BYTE_RATE, now_us) {
+            0 => {}
+            retry_us => return Err(Fault::too_fast(retry_us)),
+        }
+        call.signals
+            .take(SIGNAL_RATE, now_us)
+            .map_err(Fault::too_fast)?;
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        call.signal_bytes.charge(SIGNAL_BYTE_RATE, bytes, now_us);
+        Ok((peer, client.pair))
     }
 
     /// Stops reading from `conn` while its partner is behind.

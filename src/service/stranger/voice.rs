@@ -4,10 +4,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::client::Format;
+use super::command::CallState;
 use super::plain;
 use crate::kernel::lobby::Mode;
+use crate::kernel::time::STAMP_BYTES;
 use crate::wire::fault::{self, Fault};
 use crate::wire::frame::{self, Kind};
+use crate::wire::id;
 
 /// How a conversation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +63,15 @@ enum Event<'a> {
         pair_id: Uuid,
         active: bool,
     },
+    CallState {
+        state: CallState,
+        pair_id: Uuid,
+    },
     Stats {
-        online: usize,
-        searching: usize,
-        pairs: usize,
+        #[serde(flatten)]
+        counts: Counts,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        relay_only: bool,
     },
     IceKey {
         ice_key: &'a str,
@@ -90,51 +98,52 @@ pub(super) fn searching(format: Format, lane: &mut Vec<u8>) {
     }
 }
 
-/// You have a partner; `ice_key` is for a video conversation.
-pub(super) fn joined(
-    format: Format,
-    lane: &mut Vec<u8>,
-    pair: Uuid,
-    mode: Mode,
-    interests: &[&str],
-    initiator: bool,
-    ice_key: Option<&str>,
-) {
-    match format {
-        Format::Text => line(lane, plain::PAIRED),
-        Format::Json => {
-            let mut text = [0; 36];
-            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
-            let mut listed = Vec::new();
-            if !interests.is_empty() {
-                // Writing to a `Vec` cannot fail.
-                let _ = serde_json::to_writer(&mut listed, interests);
-            }
-            let (before_key, key, after_key): (&[u8], _, &[u8]) = match ice_key {
-                Some(key) => (br#","iceKey":""#, key, br#""}"#),
-                None => (b"", "", b"}"),
-            };
-            write(
-                lane,
-                &[
-                    br#"{"type":"strangerJoined","pairId":""#,
-                    pair,
-                    br#"","mode":""#,
-                    mode.label().as_bytes(),
-                    br#"","interests":"#,
-                    if listed.is_empty() { b"[]" } else { &listed },
-                    if initiator {
-                        br#","initiator":true"#
-                    } else {
-                        br#","initiator":false"#
-                    },
-                    before_key,
-                    key.as_bytes(),
-                    after_key,
-                ],
-            );
-        }
+/// A conversation that begins, as one of the two is told of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meeting<'a> {
+    pub(super) pair: Uuid,
+    pub(super) mode: Mode,
+    pub(super) interests: &'a [&'a str],
+    pub(super) initiator: bool,
+    /// For a video conversation: the key for `GET /api/ice`, and whether calls go only through a relay.
+    pub(super) ice: Option<(&'a str, bool)>,
+}
+
+/// You have a partner.
+pub(super) fn joined(format: Format, lane: &mut Vec<u8>, meeting: Meeting<'_>) {
+    if format == Format::Text {
+        return line(lane, plain::PAIRED);
     }
+    let pair = id::text(meeting.pair);
+    let mut listed = Vec::new();
+    if !meeting.interests.is_empty() {
+        // Writing to a `Vec` cannot fail.
+        let _ = serde_json::to_writer(&mut listed, meeting.interests);
+    }
+    let (before_key, key, after_key): (&[u8], _, &[u8]) = match meeting.ice {
+        Some((key, false)) => (br#","iceKey":""#, key, br#""}"#),
+        Some((key, true)) => (br#","iceKey":""#, key, br#"","relayOnly":true}"#),
+        None => (b"", "", b"}"),
+    };
+    write(
+        lane,
+        &[
+            br#"{"type":"strangerJoined","pairId":""#,
+            &pair,
+            br#"","mode":""#,
+            meeting.mode.label().as_bytes(),
+            br#"","interests":"#,
+            if listed.is_empty() { b"[]" } else { &listed },
+            if meeting.initiator {
+                br#","initiator":true"#
+            } else {
+                br#","initiator":false"#
+            },
+            before_key,
+            key.as_bytes(),
+            after_key,
+        ],
+    );
 }
 
 /// Your partner has gone.
@@ -142,13 +151,12 @@ pub(super) fn left(format: Format, lane: &mut Vec<u8>, pair: Uuid, left: Left) {
     match format {
         Format::Text => line(lane, plain::PARTED),
         Format::Json => {
-            let mut text = [0; 36];
-            let pair = pair.hyphenated().encode_lower(&mut text).as_bytes();
+            let pair = id::text(pair);
             write(
                 lane,
                 &[
                     br#"{"type":"strangerLeft","pairId":""#,
-                    pair,
+                    &pair,
                     br#"","reason":""#,
                     left.label().as_bytes(),
                     br#""}"#,
@@ -164,33 +172,19 @@ pub(super) struct Stamped<'a> {
     pub(super) sender: Uuid,
     pub(super) pair: Uuid,
     pub(super) id: Uuid,
-    pub(super) timestamp: &'a str,
+    pub(super) timestamp: &'a [u8; STAMP_BYTES],
 }
 
-/// Your partner says this; `text` is a JSON string.
+/// Your partner says this; `text` is a JSON string. What follows that is always as long: it goes out in one piece.
 #[inline]
 pub(super) fn message(lane: &mut Vec<u8>, text: &str, stamped: Stamped<'_>) {
-    let (mut sender, mut pair, mut id) = ([0; 36], [0; 36], [0; 36]);
-    write(
-        lane,
-        &[
-            br#"{"type":"message","text":"#,
-            text.as_bytes(),
-            br#","userId":""#,
-            stamped
-                .sender
-                .hyphenated()
-                .encode_lower(&mut sender)
-                .as_bytes(),
-            br#"","pairId":""#,
-            stamped.pair.hyphenated().encode_lower(&mut pair).as_bytes(),
-            br#"","timestamp":""#,
-            stamped.timestamp.as_bytes(),
-            br#"","id":""#,
-            stamped.id.hyphenated().encode_lower(&mut id).as_bytes(),
-            br#""}"#,
-        ],
-    );
+    let mut end = *br#","userId":"00000000-0000-0000-0000-000000000000","pairId":"00000000-0000-0000-0000-000000000000","timestamp":"0000-00-00T00:00:00.000Z","id":"00000000-0000-0000-0000-000000000000"}"#;
+    end[11..47].copy_from_slice(&id::text(stamped.sender));
+    end[59..95].copy_from_slice(&id::text(stamped.pair));
+    end[110..134].copy_from_slice(stamped.timestamp);
+    end[142..178].copy_from_slice(&id::text(stamped.id));
+    let start = br#"{"type":"message","text":"#;
+    write(lane, &[start, text.as_bytes(), &end]);
 }
 
 /// Your partner says this, at a terminal.
@@ -199,17 +193,16 @@ pub(super) fn message_line(lane: &mut Vec<u8>, text: &str) {
 }
 
 /// Your message went out; `cid` is a JSON string.
-pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &str) {
-    let mut text = [0; 36];
+pub(super) fn sent(lane: &mut Vec<u8>, cid: &str, id: Uuid, timestamp: &[u8; STAMP_BYTES]) {
     write(
         lane,
         &[
             br#"{"type":"sent","cid":"#,
             cid.as_bytes(),
             br#","id":""#,
-            id.hyphenated().encode_lower(&mut text).as_bytes(),
+            &id::text(id),
             br#"","timestamp":""#,
-            timestamp.as_bytes(),
+            timestamp,
             br#""}"#,
         ],
     );
@@ -222,7 +215,6 @@ pub(super) fn typing(lane: &mut Vec<u8>, pair_id: Uuid, active: bool) {
 
 /// Your partner's browser says this to yours; `body` is any JSON value, passed on as it stood.
 pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair: Uuid) {
-    let mut text = [0; 36];
     let (kind, field) = labels;
     write(
         lane,
@@ -234,10 +226,15 @@ pub(super) fn signal(lane: &mut Vec<u8>, labels: (&str, &str), body: &str, pair:
             br#"":"#,
             body.as_bytes(),
             br#","pairId":""#,
-            pair.hyphenated().encode_lower(&mut text).as_bytes(),
+            &id::text(pair),
             br#""}"#,
         ],
     );
+}
+
+/// Your partner's side of the call is like this.
+pub(super) fn call_state(lane: &mut Vec<u8>, state: CallState, pair_id: Uuid) {
+    event(lane, &Event::CallState { state, pair_id });
 }
 
 /// Your next key for `GET /api/ice`.
@@ -245,16 +242,17 @@ pub(super) fn ice_key(lane: &mut Vec<u8>, ice_key: &str) {
     event(lane, &Event::IceKey { ice_key });
 }
 
-/// This many people are here.
-pub(super) fn stats(lane: &mut Vec<u8>, online: usize, searching: usize, pairs: usize) {
-    event(
-        lane,
-        &Event::Stats {
-            online,
-            searching,
-            pairs,
-        },
-    );
+/// How many people there are.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Counts {
+    pub(super) online: usize,
+    pub(super) searching: usize,
+    pub(super) pairs: usize,
+}
+
+/// This many people are here; `relay_only` is how calls go.
+pub(super) fn stats(lane: &mut Vec<u8>, counts: Counts, relay_only: bool) {
+    event(lane, &Event::Stats { counts, relay_only });
 }
 
 /// That was not done, and why.

@@ -5,22 +5,32 @@ use std::time::SystemTime;
 use postgres::Error;
 use uuid::Uuid;
 
-use super::super::rules::{KeptRoom, admit, next_expiry, storable};
+use super::super::erasing::Erasing;
+use super::super::rules::{KeptRoom, admit, may_open, next_expiry, storable};
 use super::Found;
 use super::session::Work;
 use super::values::{ROOM_COLUMNS, count, kept_room, moment, ms, select_room, time};
 use crate::kernel::ask::{Answer, Query, Refusal};
-use crate::kernel::record::{ListedRoom, Side};
+use crate::kernel::record::{ListedRoom, Room, Side};
 use crate::limits;
 
 const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
-const ERASURES: i64 = limits::ERASURES_PER_ASK as i64;
 const UNREAD: i64 = limits::UNREAD_MAX as i64;
+
+/// From where two people are, and in how many rooms that have not ended.
+const TWO_USERS: &str = "\
+    SELECT a.country, b.country, ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = $1 OR user_b = $1) AND ended_at IS NULL AND expires_at > $3 \
+    ), ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = $2 OR user_b = $2) AND ended_at IS NULL AND expires_at > $3 \
+    ) \
+    FROM users AS a, users AS b WHERE a.id = $1 AND b.id = $2";
 
 const OPEN: &str = "\
     INSERT INTO rooms (id, user_a, user_b, country_a, country_b, created_at, expires_at) \
-    SELECT $1::uuid, a.id, b.id, a.country, b.country, $4::timestamptz, $5::timestamptz \
-    FROM users AS a, users AS b WHERE a.id = $2 AND b.id = $3";
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 
 const ROOM: &str = select_room!("FROM rooms AS r WHERE r.id = $1");
 
@@ -69,12 +79,9 @@ const FORGET: &str = "\
         SELECT id FROM rooms WHERE is_erased AND ended_at < $1 LIMIT $2 \
     )";
 
-const IS_MORE_TO_ERASE: &str =
-    "SELECT EXISTS (SELECT 1 FROM rooms WHERE ended_at IS NOT NULL AND NOT is_erased)";
-
 const NEXT_END: &str = "SELECT min(expires_at) FROM rooms WHERE ended_at IS NULL";
 
-pub(super) fn perform(work: &mut Work<'_>, query: &Query) -> Found {
+pub(super) fn perform(work: &mut Work<'_>, query: &Query, erasing: &mut Erasing) -> Found {
     match query {
         Query::Open {
             id,
@@ -92,8 +99,8 @@ pub(super) fn perform(work: &mut Work<'_>, query: &Query) -> Found {
             name,
             now_ms,
         } => rename(work, *room, *user, name, *now_ms),
-        Query::Close { room, user, now_ms } => close(work, *room, *user, *now_ms),
-        Query::Expire { now_ms, forget_ms } => expire(work, *now_ms, *forget_ms),
+        Query::Close { room, user, now_ms } => close(work, *room, *user, *now_ms, erasing),
+        Query::Expire { now_ms, forget_ms } => expire(work, *now_ms, *forget_ms, erasing),
         _ => Ok(Err(Refusal::Unavailable)),
     }
 }
@@ -104,23 +111,41 @@ pub(super) fn find(work: &mut Work<'_>, room: Uuid) -> Result<Option<KeptRoom>, 
     row.as_ref().map(kept_room).transpose()
 }
 
-fn open(work: &mut Work<'_>, room: Uuid, users: [Uuid; 2], now_ms: u64, expires_ms: u64) -> Found {
-    let added = work.execute(
+fn open(
+    work: &mut Work<'_>,
+    id: Uuid,
+    users: [Uuid; 2],
+    created_ms: u64,
+    expires_ms: u64,
+) -> Found {
+    let found = work.find(TWO_USERS, &[&users[0], &users[1], &moment(created_ms)])?;
+    let Some(row) = found else {
+        return Ok(Err(Refusal::Missing));
+    };
+    if let Err(refusal) = may_open([count(&row, 2)?, count(&row, 3)?]) {
+        return Ok(Err(refusal));
+    }
+    let room = Room {
+        id,
+        users,
+        countries: [row.try_get(0)?, row.try_get(1)?],
+        names: [None, None],
+        created_ms,
+        expires_ms,
+    };
+    work.execute(
         OPEN,
         &[
-            &room,
+            &id,
             &users[0],
             &users[1],
-            &moment(now_ms),
+            &room.countries[0],
+            &room.countries[1],
+            &moment(created_ms),
             &moment(expires_ms),
         ],
     )?;
-    if added == 0 {
-        return Ok(Err(Refusal::Missing));
-    }
-    Ok(find(work, room)?
-        .map(|kept| Answer::Room(kept.room))
-        .ok_or(Refusal::Missing))
+    Ok(Ok(Answer::Room(room)))
 }
 
 fn list(work: &mut Work<'_>, user: Uuid, now_ms: u64) -> Found {
@@ -153,17 +178,18 @@ fn rename(work: &mut Work<'_>, room: Uuid, user: Uuid, name: &str, now_ms: u64) 
     Ok(admit(find(work, room)?, user, now_ms).map(Answer::Room))
 }
 
-fn close(work: &mut Work<'_>, room: Uuid, user: Uuid, now_ms: u64) -> Found {
+fn close(work: &mut Work<'_>, room: Uuid, user: Uuid, now_ms: u64, erasing: &mut Erasing) -> Found {
     let known = match admit(find(work, room)?, user, now_ms) {
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
     };
     work.execute(CLOSE, &[&room, &moment(now_ms)])?;
-    erase(work)?;
+    erasing.ended();
+    erase(work, erasing)?;
     Ok(Ok(Answer::Room(known)))
 }
 
-fn expire(work: &mut Work<'_>, now_ms: u64, forget_ms: u64) -> Found {
+fn expire(work: &mut Work<'_>, now_ms: u64, forget_ms: u64, erasing: &mut Erasing) -> Found {
     let mut ended: Vec<(u64, Uuid, [Uuid; 2])> = work
         .query(END, &[&moment(now_ms), &EXPIRIES])?
         .iter()
@@ -173,22 +199,27 @@ fn expire(work: &mut Work<'_>, now_ms: u64, forget_ms: u64) -> Found {
         })
         .collect::<Result<_, Error>>()?;
     ended.sort_unstable();
-    erase(work)?;
+    erase(work, erasing)?;
     let forgotten = work.execute(FORGET, &[&moment(forget_ms), &EXPIRIES])?;
-    let is_more_to_erase: bool = work.one(IS_MORE_TO_ERASE, &[])?.try_get(0)?;
     let next: Option<SystemTime> = work.one(NEXT_END, &[])?.try_get(0)?;
-    let is_more_to_do = is_more_to_erase || forgotten == limits::EXPIRIES_PER_ASK as u64;
+    let has_more = forgotten == limits::EXPIRIES_PER_ASK as u64;
     Ok(Ok(Answer::Expired {
         rooms: ended
             .into_iter()
             .map(|(_, room, users)| (room, users))
             .collect(),
-        next_ms: next_expiry(now_ms, is_more_to_do, next.map(ms)),
+        next_ms: next_expiry(now_ms, has_more, next.map(ms)),
     }))
 }
 
-/// Erases what was said in rooms that have ended, but not so much at once that others would wait for long.
-fn erase(work: &mut Work<'_>) -> Result<(), Error> {
-    work.execute(ERASE, &[&ERASURES])?;
-    work.execute(NOTE_ERASED, &[]).map(drop)
+/// Erases what was said in rooms that have ended, as far as `erasing` lets it.
+pub(super) fn erase(work: &mut Work<'_>, erasing: &mut Erasing) -> Result<(), Error> {
+    let left = erasing.left();
+    if left > 0 {
+        erasing.erased(work.execute(ERASE, &[&i64::from(left)])?);
+    }
+    if !erasing.is_spent() {
+        work.execute(NOTE_ERASED, &[])?;
+    }
+    Ok(())
 }

@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
-use postgres::{Error, Row};
+use postgres::Error;
 use uuid::Uuid;
 
-use super::super::rules::{admit, storable};
+use super::super::rules::{Page, admit, reactions, said_before, storable};
 use super::Found;
 use super::rooms::find;
 use super::session::Work;
 use super::values::{kept_room, moment, select_room, time};
 use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
-use crate::kernel::record::{Message, Reaction};
+use crate::kernel::record::{Message, Room};
+use crate::limits;
+
+const PAGE_BYTES: i64 = limits::LISTING_BYTES_MAX as i64;
 
 /// Many messages at once. The rows say of each in turn whether there is such a room for its sender, whether it has ended, and
 /// whether the message was kept; one that was not was sent before.
@@ -36,22 +39,21 @@ const SAY: &str = "\
 
 /// Those that were sent before.
 const SAID: &str = "\
-    SELECT m.id, m.sent_at \
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS asked (room, sender, cid, place) \
+    SELECT m.id, m.sent_at, m.content = asked.content \
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) \
+    WITH ORDINALITY AS asked (room, sender, cid, content, place) \
     JOIN messages AS m ON m.room = asked.room AND m.sender = asked.sender AND m.cid = asked.cid \
     ORDER BY asked.place";
 
-const NEWEST: &str = "\
-    SELECT id, sender, content, is_read, sent_at FROM messages \
-    WHERE room = $1 ORDER BY id DESC LIMIT $2";
-
-const NEWEST_BEFORE: &str = "\
-    SELECT id, sender, content, is_read, sent_at FROM messages \
-    WHERE room = $1 AND id < $3 ORDER BY id DESC LIMIT $2";
-
-const REACTIONS: &str = "\
-    SELECT message, user_id, emoji FROM reactions \
-    WHERE message = ANY ($1::uuid[]) ORDER BY message, user_id";
+/// The newest first, each with what side A and side B have put to it, until there are too many bytes of them.
+const PAGE: &str = "\
+    SELECT m.id, m.sender, m.content, m.is_read, m.sent_at, a.emoji, b.emoji FROM ( \
+        SELECT *, sum(octet_length(content)) OVER (ORDER BY id DESC) AS bytes FROM messages \
+        WHERE room = $1 AND id < $2 ORDER BY id DESC LIMIT $3 \
+    ) AS m \
+    LEFT JOIN reactions AS a ON a.message = m.id AND a.user_id = $4 \
+    LEFT JOIN reactions AS b ON b.message = m.id AND b.user_id = $5 \
+    WHERE m.bytes - octet_length(m.content) < $6 ORDER BY m.id DESC";
 
 const IS_IN_ROOM: &str = "SELECT EXISTS (SELECT 1 FROM messages WHERE room = $1 AND id = $2)";
 
@@ -154,13 +156,10 @@ fn find_first(
     let rooms: Vec<Uuid> = repeated.iter().map(|(_, say)| say.room).collect();
     let senders: Vec<Uuid> = repeated.iter().map(|(_, say)| say.sender).collect();
     let cids: Vec<Option<&str>> = repeated.iter().map(|(_, say)| say.cid.as_deref()).collect();
-    let rows = work.query(SAID, &[&rooms, &senders, &cids])?;
+    let contents: Vec<&str> = repeated.iter().map(|(_, say)| &*say.content).collect();
+    let rows = work.query(SAID, &[&rooms, &senders, &cids, &contents])?;
     for ((place, _), row) in repeated.iter().zip(&rows) {
-        outcomes[*place] = Ok(Answer::Said {
-            id: row.try_get(0)?,
-            sent_ms: time(row, 1)?,
-            is_new: false,
-        });
+        outcomes[*place] = said_before(row.try_get(0)?, time(row, 1)?, row.try_get(2)?);
     }
     Ok(())
 }
@@ -173,12 +172,10 @@ pub(super) fn perform(work: &mut Work<'_>, query: &Query) -> Found {
             before,
             limit,
             now_ms,
-        } => {
-            if let Err(refusal) = admit(find(work, *room)?, *user, *now_ms) {
-                return Ok(Err(refusal));
-            }
-            page(work, *room, *before, *limit)
-        }
+        } => match admit(find(work, *room)?, *user, *now_ms) {
+            Ok(room) => page(work, &room, *before, *limit),
+            Err(refusal) => Ok(Err(refusal)),
+        },
         Query::Read {
             room,
             user,
@@ -195,40 +192,23 @@ pub(super) fn perform(work: &mut Work<'_>, query: &Query) -> Found {
     }
 }
 
-fn page(work: &mut Work<'_>, room: Uuid, before: Option<Uuid>, limit: u32) -> Found {
+fn page(work: &mut Work<'_>, room: &Room, before: Option<Uuid>, limit: u32) -> Found {
+    let before = before.unwrap_or(Uuid::max());
     let limit = i64::from(limit);
-    let rows = match before {
-        Some(before) => work.query(NEWEST_BEFORE, &[&room, &limit, &before])?,
-        None => work.query(NEWEST, &[&room, &limit])?,
-    };
-    let mut messages = rows
-        .iter()
-        .rev()
-        .map(message)
-        .collect::<Result<Vec<_>, Error>>()?;
-    let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
-    for row in work.query(REACTIONS, &[&ids])? {
-        let to: Uuid = row.try_get(0)?;
-        // Ids ascend.
-        if let Ok(place) = ids.binary_search(&to) {
-            messages[place].reactions.push(Reaction {
-                user: row.try_get(1)?,
-                emoji: row.try_get(2)?,
-            });
-        }
+    let [a, b] = room.users;
+    let rows = work.query(PAGE, &[&room.id, &before, &limit, &a, &b, &PAGE_BYTES])?;
+    let mut page = Page::default();
+    for row in rows {
+        page.push(Message {
+            id: row.try_get(0)?,
+            sender: row.try_get(1)?,
+            content: row.try_get(2)?,
+            is_read: row.try_get(3)?,
+            sent_ms: time(&row, 4)?,
+            reactions: reactions(room.users, [row.try_get(5)?, row.try_get(6)?]),
+        });
     }
-    Ok(Ok(Answer::Messages(messages)))
-}
-
-fn message(row: &Row) -> Result<Message, Error> {
-    Ok(Message {
-        id: row.try_get(0)?,
-        sender: row.try_get(1)?,
-        content: row.try_get(2)?,
-        is_read: row.try_get(3)?,
-        sent_ms: time(row, 4)?,
-        reactions: Vec::new(),
-    })
+    Ok(Ok(Answer::Messages(page.into_messages())))
 }
 
 fn read(work: &mut Work<'_>, room: Uuid, user: Uuid, upto: Uuid, now_ms: u64) -> Found {

@@ -1,24 +1,23 @@
 //! SQLite: one file, one connection.
 
+mod file;
 mod people;
 mod rooms;
+mod space;
 mod speech;
 mod values;
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
+use self::space::Space;
 use super::batch::{Engine, Fault};
+use super::erasing::Erasing;
 use super::rules;
 use crate::kernel::ask::{Answer, Outcome, Query, Refusal};
 use crate::limits;
-
-/// The schema, step by step; what has been released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("0001_accounts.sql")];
 
 /// All that is asked of tables, so that tests can see how it is done.
 pub const SQLITE_STATEMENTS: &[&str] = &[
@@ -26,6 +25,7 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     people::BY_PSEUDO,
     people::BY_EMAIL,
     people::USER,
+    rooms::TWO_USERS,
     rooms::OPEN,
     rooms::ROOM,
     rooms::ROOMS,
@@ -36,13 +36,10 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     rooms::ERASE,
     rooms::NOTE_ERASED,
     rooms::FORGET,
-    rooms::IS_MORE_TO_ERASE,
     rooms::NEXT_END,
     speech::SAY,
     speech::SAID,
-    speech::NEWEST,
-    speech::NEWEST_BEFORE,
-    speech::REACTIONS,
+    speech::PAGE,
     speech::IS_IN_ROOM,
     speech::READ,
     speech::ROOM_OF,
@@ -50,8 +47,8 @@ pub const SQLITE_STATEMENTS: &[&str] = &[
     speech::UNREACT,
 ];
 
-/// More than there are statements.
-const STATEMENTS: usize = 64;
+/// Looks into the file, so that one that is gone is not taken for one that is there.
+const PING: &str = "SELECT max(version) FROM schema_versions";
 
 /// What a statement came to: an outcome, or a database that failed.
 type Found = rusqlite::Result<Outcome>;
@@ -59,10 +56,16 @@ type Found = rusqlite::Result<Outcome>;
 /// The open file.
 pub(super) struct Sqlite {
     connection: Connection,
+    /// Nothing if it is in memory.
+    space: Option<Space>,
     /// Somebody else holds the file, so there is no use in waiting for it again.
     is_locked: bool,
     /// Whether the last batch went wrong, so that a failure is logged once.
     is_failing: bool,
+    /// When more is to be erased.
+    erase_due: Option<Instant>,
+    /// How many messages the disk lets us erase at once.
+    erasures: u32,
     /// When the log of changes is to be cut, because it still has what was erased.
     cut_due: Option<Instant>,
 }
@@ -70,9 +73,13 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens the file, makes it if there is none, and brings its schema up to date.
     pub(super) fn open(path: Option<&Path>, pages_max: Option<u32>) -> Result<Self, String> {
+        // SQLite takes a path for a URI if it begins like one.
+        let path = path.map(std::path::absolute).transpose();
+        let path = path.map_err(|error| format!("cannot find the current directory: {error}"))?;
+        let path = path.as_deref();
         let connection = match path {
             Some(path) => {
-                prepare(path)
+                file::prepare(path)
                     .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 Connection::open_with_flags(path, flags)
@@ -81,20 +88,43 @@ impl Sqlite {
         };
         let name = path.unwrap_or(Path::new(":memory:")).display();
         let mut connection = connection.map_err(|error| format!("cannot open {name}: {error}"))?;
-        configure(&connection, pages_max)
+        file::configure(&connection, pages_max)
             .map_err(|error| format!("cannot open {name}: {error}"))?;
-        migrate(&mut connection).map_err(|error| format!("cannot use {name}: {error}"))?;
+        file::migrate(&mut connection).map_err(|error| format!("cannot use {name}: {error}"))?;
+        let space = path.map(|path| Space::open(path, &connection)).transpose();
+        let space = space.map_err(|error| format!("cannot open {name}: {error}"))?;
         patience(&connection, false);
+        let now = Some(Instant::now());
         Ok(Self {
             connection,
+            space,
             is_locked: false,
             is_failing: false,
-            cut_due: None,
+            // The last process may have ended before it was done with that.
+            erase_due: now,
+            erasures: limits::ERASURES_AT_ONCE,
+            cut_due: now,
         })
     }
 
+    /// Answers in one transaction. If the disk is too full for that, what is in the log is moved out of the way, and it is tried once more.
+    fn insist(&mut self, queries: &[Query]) -> rusqlite::Result<(Vec<Outcome>, Erasing)> {
+        let erasing = Erasing::up_to(limits::ERASURES_AT_ONCE);
+        match self.attempt(queries, erasing) {
+            // What is to be erased can wait.
+            Err(error) if is_full(&error) && self.make_space() => {
+                self.attempt(queries, Erasing::up_to(0))
+            }
+            done => done,
+        }
+    }
+
     /// Answers in one transaction, which writes only if a question does.
-    fn attempt(&mut self, queries: &[Query]) -> rusqlite::Result<Vec<Outcome>> {
+    fn attempt(
+        &mut self,
+        queries: &[Query],
+        mut erasing: Erasing,
+    ) -> rusqlite::Result<(Vec<Outcome>, Erasing)> {
         let wants_write = queries.iter().any(rules::is_write);
         let behaviour = behaviour(wants_write);
         let (transaction, is_locked) = match Transaction::new_unchecked(&self.connection, behaviour)
@@ -107,16 +137,89 @@ impl Sqlite {
         let mut outcomes = Vec::with_capacity(queries.len());
         for query in queries {
             outcomes.push(if is_locked && rules::is_write(query) {
-                Err(Refusal::Unavailable)
+                Err(Refusal::Failed)
             } else {
-                perform(&transaction, query)?
+                perform(&transaction, query, &mut erasing)?
             });
+        }
+        if let Some(space) = self.space.as_ref().filter(|_| wants_write && !is_locked) {
+            let mut writes = queries.iter().filter(|query| rules::is_write(query));
+            space.hold(&transaction, writes.all(rules::makes_space))?;
         }
         transaction.commit()?;
         if wants_write {
             self.note_lock(is_locked);
         }
-        Ok(outcomes)
+        Ok((outcomes, erasing))
+    }
+
+    /// Erases a little more.
+    fn erase(&self) -> rusqlite::Result<Erasing> {
+        let behaviour = TransactionBehavior::Immediate;
+        let transaction = Transaction::new_unchecked(&self.connection, behaviour)?;
+        let mut erasing = Erasing::up_to(self.erasures);
+        rooms::erase(&transaction, &mut erasing)?;
+        transaction.commit()?;
+        Ok(erasing)
+    }
+
+    /// Sees to what follows from erasing.
+    fn note_erasing(&mut self, erasing: &Erasing) {
+        if erasing.is_spent() {
+            self.erase_due = Some(Instant::now());
+        }
+        if erasing.has_erased() && self.cut_due.is_none() {
+            self.cut_due = soon(limits::STORE_CUT_MS);
+        }
+    }
+
+    /// Moves the log of changes into the file and empties it; whether nobody who reads was in the way.
+    fn cut(&self) -> rusqlite::Result<bool> {
+        let cut = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let is_busy = self
+            .connection
+            .query_row(cut, [], |row| row.get::<_, bool>(0))?;
+        if let Some(space) = &self.space {
+            space.hold_log();
+        }
+        Ok(!is_busy)
+    }
+
+    /// Cuts the log, if that makes any space; whether it did.
+    fn make_space(&self) -> bool {
+        let is_used = self.space.as_ref().is_some_and(Space::is_log_used);
+        is_used && self.cut().is_ok_and(|is_cut| is_cut)
+    }
+
+    /// Erases a little more, or notes when to try again.
+    fn go_on_erasing(&mut self) {
+        self.erase_due = None;
+        match self.erase() {
+            Ok(erasing) => {
+                self.erasures = (self.erasures * 2).min(limits::ERASURES_AT_ONCE);
+                self.note_erasing(&erasing);
+            }
+            // Erasing less takes less space, until it makes some.
+            Err(error) if is_full(&error) && self.erasures > 1 => {
+                self.erasures /= 2;
+                self.make_space();
+                self.erase_due = Some(Instant::now());
+            }
+            Err(error) => {
+                self.erase_due = soon(limits::STORE_RETRY_MS);
+                if !is_busy(&error) {
+                    self.note_failure(&error);
+                }
+            }
+        }
+    }
+
+    /// Says so once.
+    fn note_failure(&mut self, error: &rusqlite::Error) {
+        if !self.is_failing {
+            self.is_failing = true;
+            log::error!("the store failed: {}", describe(error));
+        }
     }
 
     /// While somebody else holds the file, questions are not kept waiting for it.
@@ -135,86 +238,42 @@ impl Sqlite {
 
 impl Engine for Sqlite {
     fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
-        match self.attempt(queries) {
-            Ok(outcomes) => {
+        match self.insist(queries) {
+            Ok((outcomes, erasing)) => {
                 self.is_failing &= !queries.iter().any(rules::is_write);
-                let has_erased = queries.iter().zip(&outcomes).any(erases);
-                if has_erased && self.cut_due.is_none() {
-                    let pause = Duration::from_millis(limits::STORE_CUT_MS);
-                    self.cut_due = Instant::now().checked_add(pause);
-                }
+                self.note_erasing(&erasing);
                 Ok(outcomes)
             }
             Err(error) => {
-                if !self.is_failing {
-                    self.is_failing = true;
-                    log::error!("the store failed: {}", describe(&error));
-                }
-                Err(Fault::Question(refusal(&error)))
+                self.note_failure(&error);
+                Err(fault(&error))
             }
         }
     }
 
     fn due(&self) -> Option<Instant> {
-        self.cut_due
+        [self.erase_due, self.cut_due].into_iter().flatten().min()
     }
 
-    /// Moves the log of changes into the file and empties it. If somebody else is reading, the next time will do.
+    /// Erases, and cuts the log of changes. If somebody else has the file, that is tried again.
     fn tend(&mut self) {
-        self.cut_due = None;
+        let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= Instant::now());
         patience(&self.connection, true);
-        let cut = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        if let Err(error) = cut {
-            log::debug!("the store's log was not cut: {}", describe(&error));
+        if is_due(self.erase_due) {
+            self.go_on_erasing();
+        }
+        if is_due(self.cut_due) {
+            self.cut_due = match self.cut() {
+                Ok(true) => None,
+                Ok(false) | Err(_) => soon(limits::STORE_RETRY_MS),
+            };
         }
         patience(&self.connection, self.is_locked);
     }
 }
 
-/// Makes the file, for nobody else to read, and the folder it is in.
-fn prepare(path: &Path) -> std::io::Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        && !folder.exists()
-    {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-    }
-    if fs::exists(path)? {
-        return Ok(());
-    }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-}
-
-fn configure(connection: &Connection, pages_max: Option<u32>) -> rusqlite::Result<()> {
-    // Opening and migrating may wait for another process that does the same.
-    connection.busy_timeout(Duration::from_millis(limits::STORE_SILENCE_MS))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
-         PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON;
-         PRAGMA secure_delete = ON;
-         PRAGMA temp_store = MEMORY;
-         PRAGMA cache_size = -32768;
-         PRAGMA wal_autocheckpoint = 4096;
-         PRAGMA journal_size_limit = 67108864;
-         PRAGMA trusted_schema = OFF;",
-    )?;
-    if let Some(pages) = pages_max {
-        connection.pragma_update(None, "max_page_count", pages)?;
-    }
-    Ok(())
+fn soon(ms: u64) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_millis(ms))
 }
 
 /// How long a question may wait for another process that writes.
@@ -224,49 +283,10 @@ fn patience(connection: &Connection, is_short: bool) {
     let _ = connection.busy_timeout(Duration::from_millis(ms));
 }
 
-/// Applies what is missing of the schema.
-fn migrate(connection: &mut Connection) -> Result<(), String> {
-    let describe = |error: rusqlite::Error| describe(&error);
-    for (version, statements) in (1_u32..).zip(MIGRATIONS) {
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(describe)?;
-        transaction
-            .execute_batch(
-                "CREATE TABLE IF NOT EXISTS schema_versions (
-                     version    INTEGER NOT NULL PRIMARY KEY,
-                     applied_at TEXT NOT NULL
-                 ) STRICT;",
-            )
-            .map_err(describe)?;
-        let current: u32 = transaction
-            .query_row(
-                "SELECT coalesce(max(version), 0) FROM schema_versions",
-                [],
-                |row| row.get(0),
-            )
-            .map_err(describe)?;
-        if current as usize > MIGRATIONS.len() {
-            return Err(rules::too_new(current, MIGRATIONS.len()));
-        }
-        if current < version {
-            transaction.execute_batch(statements).map_err(describe)?;
-            transaction
-                .execute(
-                    "INSERT INTO schema_versions VALUES (?1, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
-                    [version],
-                )
-                .map_err(describe)?;
-        }
-        transaction.commit().map_err(describe)?;
-    }
-    Ok(())
-}
-
-fn perform(connection: &Connection, query: &Query) -> Found {
+fn perform(connection: &Connection, query: &Query, erasing: &mut Erasing) -> Found {
     match query {
         Query::Ping => connection
-            .prepare_cached("SELECT 1")?
+            .prepare_cached(PING)?
             .query_row([], |_| Ok(Ok(Answer::Done))),
         Query::Register { .. } | Query::Credentials { .. } | Query::User { .. } => {
             people::perform(connection, query)
@@ -276,19 +296,10 @@ fn perform(connection: &Connection, query: &Query) -> Found {
         | Query::Room { .. }
         | Query::Rename { .. }
         | Query::Close { .. }
-        | Query::Expire { .. } => rooms::perform(connection, query),
+        | Query::Expire { .. } => rooms::perform(connection, query, erasing),
         Query::Say { .. } | Query::Messages { .. } | Query::Read { .. } | Query::React { .. } => {
             speech::perform(connection, query)
         }
-    }
-}
-
-/// Whether something that was said is gone now.
-fn erases((query, outcome): (&Query, &Outcome)) -> bool {
-    match outcome {
-        Ok(Answer::Room(_)) => matches!(query, Query::Close { .. }),
-        Ok(Answer::Expired { rooms, .. }) => !rooms.is_empty(),
-        _ => false,
     }
 }
 
@@ -308,18 +319,25 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What those who asked are told.
-fn refusal(error: &rusqlite::Error) -> Refusal {
-    /// The disk took no more, and said so in another way than being full.
-    const UNWRITTEN: [i32; 2] = [
-        rusqlite::ffi::SQLITE_IOERR_WRITE,
-        rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
-    ];
-    let extended = error.sqlite_error().map(|error| error.extended_code);
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => Refusal::StorageFull,
-        _ if extended.is_some_and(|code| UNWRITTEN.contains(&code)) => Refusal::StorageFull,
-        _ => Refusal::Unavailable,
+fn is_full(error: &rusqlite::Error) -> bool {
+    fault(error) == Fault::Question(Refusal::StorageFull)
+}
+
+/// Whether the disk is full, a question failed, or the file. What the file has come to is unknown then.
+fn fault(error: &rusqlite::Error) -> Fault {
+    use rusqlite::ffi;
+    let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
+    match (error.sqlite_error_code(), extended) {
+        (Some(ErrorCode::DiskFull), _)
+        // The disk took no more, and said so in another way than being full.
+        | (_, ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_SHMSIZE) => {
+            Fault::Question(Refusal::StorageFull)
+        }
+        (_, ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ) => {
+            Fault::Question(Refusal::Failed)
+        }
+        (Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen), _) => Fault::Database,
+        _ => Fault::Question(Refusal::Failed),
     }
 }
 

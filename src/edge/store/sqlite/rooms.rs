@@ -1,13 +1,14 @@
 //! Private rooms, from their beginning to their end.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use uuid::Uuid;
 
-use super::super::rules::{KeptRoom, admit, next_expiry};
+use super::super::erasing::Erasing;
+use super::super::rules::{KeptRoom, admit, may_open, next_expiry};
 use super::Found;
 use super::values::{Id, ROOM_COLUMNS, Text, Time, id, kept_room, select_room, time};
 use crate::kernel::ask::{Answer, Query, Refusal};
-use crate::kernel::record::{ListedRoom, Side};
+use crate::kernel::record::{ListedRoom, Room, Side};
 use crate::limits;
 
 const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
@@ -16,10 +17,20 @@ const EXPIRIES: i64 = limits::EXPIRIES_PER_ASK as i64;
 pub(super) const GOES_ON: &str = "\
     SELECT ended_at IS NULL AND expires_at > ?3 FROM rooms WHERE id = ?1 AND ?2 IN (user_a, user_b)";
 
+/// From where two people are, and in how many rooms that have not ended.
+pub(super) const TWO_USERS: &str = "\
+    SELECT a.country, b.country, ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = ?1 OR user_b = ?1) AND ended_at IS NULL AND expires_at > ?3 \
+    ), ( \
+        SELECT count(*) FROM rooms \
+        WHERE (user_a = ?2 OR user_b = ?2) AND ended_at IS NULL AND expires_at > ?3 \
+    ) \
+    FROM users AS a, users AS b WHERE a.id = ?1 AND b.id = ?2";
+
 pub(super) const OPEN: &str = "\
     INSERT INTO rooms (id, user_a, user_b, country_a, country_b, created_at, expires_at) \
-    SELECT ?1, a.id, b.id, a.country, b.country, ?4, ?5 \
-    FROM users AS a, users AS b WHERE a.id = ?2 AND b.id = ?3";
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 
 pub(super) const ROOM: &str = select_room!("FROM rooms AS r WHERE r.id = ?1");
 
@@ -69,12 +80,9 @@ pub(super) const FORGET: &str = "\
         SELECT id FROM rooms WHERE is_erased = 1 AND ended_at < ?1 LIMIT ?2 \
     )";
 
-pub(super) const IS_MORE_TO_ERASE: &str =
-    "SELECT EXISTS (SELECT 1 FROM rooms WHERE ended_at IS NOT NULL AND is_erased = 0)";
-
 pub(super) const NEXT_END: &str = "SELECT min(expires_at) FROM rooms WHERE ended_at IS NULL";
 
-pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
+pub(super) fn perform(connection: &Connection, query: &Query, erasing: &mut Erasing) -> Found {
     match query {
         Query::Open {
             id,
@@ -92,8 +100,8 @@ pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
             name,
             now_ms,
         } => rename(connection, *room, *user, name, *now_ms),
-        Query::Close { room, user, now_ms } => close(connection, *room, *user, *now_ms),
-        Query::Expire { now_ms, forget_ms } => expire(connection, *now_ms, *forget_ms),
+        Query::Close { room, user, now_ms } => close(connection, *room, *user, *now_ms, erasing),
+        Query::Expire { now_ms, forget_ms } => expire(connection, *now_ms, *forget_ms, erasing),
         _ => Ok(Err(Refusal::Unavailable)),
     }
 }
@@ -126,25 +134,41 @@ pub(super) fn find(connection: &Connection, room: Uuid) -> rusqlite::Result<Opti
 
 fn open(
     connection: &Connection,
-    room: Uuid,
+    id: Uuid,
     users: [Uuid; 2],
-    now_ms: u64,
+    created_ms: u64,
     expires_ms: u64,
 ) -> Found {
-    let added = connection.prepare_cached(OPEN)?.execute((
-        Id(room),
+    let found = connection
+        .prepare_cached(TWO_USERS)?
+        .query_row((Id(users[0]), Id(users[1]), Time(created_ms)), |row| {
+            Ok(([row.get(0)?, row.get(1)?], [row.get(2)?, row.get(3)?]))
+        })
+        .optional()?;
+    let Some((countries, rooms)) = found else {
+        return Ok(Err(Refusal::Missing));
+    };
+    if let Err(refusal) = may_open(rooms) {
+        return Ok(Err(refusal));
+    }
+    let room = Room {
+        id,
+        users,
+        countries,
+        names: [None, None],
+        created_ms,
+        expires_ms,
+    };
+    connection.prepare_cached(OPEN)?.execute((
+        Id(id),
         Id(users[0]),
         Id(users[1]),
-        Time(now_ms),
+        &room.countries[0],
+        &room.countries[1],
+        Time(created_ms),
         Time(expires_ms),
     ))?;
-    if added == 0 {
-        return Ok(Err(Refusal::Missing));
-    }
-    let kept = find(connection, room)?;
-    Ok(kept
-        .map(|kept| Answer::Room(kept.room))
-        .ok_or(Refusal::Missing))
+    Ok(Ok(Answer::Room(room)))
 }
 
 fn list(connection: &Connection, user: Uuid, now_ms: u64) -> Found {
@@ -178,7 +202,13 @@ fn rename(connection: &Connection, room: Uuid, user: Uuid, name: &str, now_ms: u
     Ok(admit(find(connection, room)?, user, now_ms).map(Answer::Room))
 }
 
-fn close(connection: &Connection, room: Uuid, user: Uuid, now_ms: u64) -> Found {
+fn close(
+    connection: &Connection,
+    room: Uuid,
+    user: Uuid,
+    now_ms: u64,
+    erasing: &mut Erasing,
+) -> Found {
     let known = match admit(find(connection, room)?, user, now_ms) {
         Ok(known) => known,
         Err(refusal) => return Ok(Err(refusal)),
@@ -186,43 +216,51 @@ fn close(connection: &Connection, room: Uuid, user: Uuid, now_ms: u64) -> Found 
     connection
         .prepare_cached(CLOSE)?
         .execute((Id(room), Time(now_ms)))?;
-    erase(connection)?;
+    erasing.ended();
+    erase(connection, erasing)?;
     Ok(Ok(Answer::Room(known)))
 }
 
-fn expire(connection: &Connection, now_ms: u64, forget_ms: u64) -> Found {
-    let mut ended: Vec<(u64, Uuid, [Uuid; 2])> = connection
-        .prepare_cached(END)?
-        .query_map((Time(now_ms), EXPIRIES), |row| {
-            Ok((time(row, 3)?, id(row, 0)?, [id(row, 1)?, id(row, 2)?]))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
+fn expire(connection: &Connection, now_ms: u64, forget_ms: u64, erasing: &mut Erasing) -> Found {
+    let mut ended: Vec<(u64, Uuid, [Uuid; 2])> = Vec::new();
+    let mut end = connection.prepare_cached(END)?;
+    let mut rows = end.query((Time(now_ms), EXPIRIES))?;
+    while let Some(row) = rows.next()? {
+        erasing.ended();
+        // One that cannot be read keeps no other from ending.
+        ended.extend(ended_room(row));
+    }
     ended.sort_unstable();
-    erase(connection)?;
+    erase(connection, erasing)?;
     let forgotten = connection
         .prepare_cached(FORGET)?
         .execute((Time(forget_ms), EXPIRIES))?;
-    let is_more_to_erase: bool = connection
-        .prepare_cached(IS_MORE_TO_ERASE)?
-        .query_row([], |row| row.get(0))?;
     let next: Option<Time> = connection
         .prepare_cached(NEXT_END)?
-        .query_row([], |row| row.get(0))?;
-    let is_more_to_do = is_more_to_erase || forgotten == limits::EXPIRIES_PER_ASK;
+        .query_row([], |row| Ok(row.get(0).unwrap_or_default()))?;
+    let has_more = forgotten == limits::EXPIRIES_PER_ASK;
     Ok(Ok(Answer::Expired {
         rooms: ended
             .into_iter()
             .map(|(_, room, users)| (room, users))
             .collect(),
-        next_ms: next_expiry(now_ms, is_more_to_do, next.map(|time| time.0)),
+        next_ms: next_expiry(now_ms, has_more, next.map(|time| time.0)),
     }))
 }
 
-/// Erases what was said in rooms that have ended, but not so much at once that others would wait for long.
-fn erase(connection: &Connection) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(ERASE)?
-        .execute([limits::ERASURES_PER_ASK])?;
-    connection.prepare_cached(NOTE_ERASED)?.execute([])?;
+fn ended_room(row: &Row<'_>) -> rusqlite::Result<(u64, Uuid, [Uuid; 2])> {
+    Ok((time(row, 3)?, id(row, 0)?, [id(row, 1)?, id(row, 2)?]))
+}
+
+/// Erases what was said in rooms that have ended, as far as `erasing` lets it.
+pub(super) fn erase(connection: &Connection, erasing: &mut Erasing) -> rusqlite::Result<()> {
+    let left = erasing.left();
+    if left > 0 {
+        let erased = connection.prepare_cached(ERASE)?.execute([left])?;
+        erasing.erased(erased as u64);
+    }
+    if !erasing.is_spent() {
+        connection.prepare_cached(NOTE_ERASED)?.execute([])?;
+    }
     Ok(())
 }

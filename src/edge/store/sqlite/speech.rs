@@ -3,30 +3,26 @@
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-use super::super::rules::{admit, storable};
+use super::super::rules::{Page, admit, reactions, said_before, storable};
 use super::Found;
 use super::rooms::{find, may_speak};
 use super::values::{Id, Text, Time, id, kept_room, select_room, time};
 use crate::kernel::ask::{Answer, Query, Refusal};
-use crate::kernel::record::{Message, Reaction};
+use crate::kernel::record::{Message, Room};
 
 pub(super) const SAY: &str = "\
     INSERT INTO messages (room, id, sender, content, cid, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
     ON CONFLICT (room, sender, cid) WHERE cid IS NOT NULL DO NOTHING";
 
 pub(super) const SAID: &str =
-    "SELECT id, sent_at FROM messages WHERE room = ?1 AND sender = ?2 AND cid = ?3";
+    "SELECT id, sent_at, content = ?4 FROM messages WHERE room = ?1 AND sender = ?2 AND cid = ?3";
 
-pub(super) const NEWEST: &str = "\
-    SELECT id, sender, content, is_read, sent_at FROM messages \
-    WHERE room = ?1 ORDER BY id DESC LIMIT ?2";
-
-pub(super) const NEWEST_BEFORE: &str = "\
-    SELECT id, sender, content, is_read, sent_at FROM messages \
-    WHERE room = ?1 AND id < ?3 ORDER BY id DESC LIMIT ?2";
-
-pub(super) const REACTIONS: &str = "\
-    SELECT user, emoji FROM reactions WHERE message = ?1 ORDER BY user";
+/// The newest first, each with what side A and side B have put to it.
+pub(super) const PAGE: &str = "\
+    SELECT m.id, m.sender, m.content, m.is_read, m.sent_at, a.emoji, b.emoji FROM messages AS m \
+    LEFT JOIN reactions AS a ON a.message = m.id AND a.user = ?4 \
+    LEFT JOIN reactions AS b ON b.message = m.id AND b.user = ?5 \
+    WHERE m.room = ?1 AND m.id < ?2 ORDER BY m.id DESC LIMIT ?3";
 
 pub(super) const IS_IN_ROOM: &str =
     "SELECT EXISTS (SELECT 1 FROM messages WHERE room = ?1 AND id = ?2)";
@@ -72,12 +68,10 @@ pub(super) fn perform(connection: &Connection, query: &Query) -> Found {
             before,
             limit,
             now_ms,
-        } => {
-            if let Err(refusal) = admit(find(connection, *room)?, *user, *now_ms) {
-                return Ok(Err(refusal));
-            }
-            page(connection, *room, *before, *limit)
-        }
+        } => match admit(find(connection, *room)?, *user, *now_ms) {
+            Ok(room) => page(connection, &room, *before, *limit),
+            Err(refusal) => Ok(Err(refusal)),
+        },
         Query::Read {
             room,
             user,
@@ -117,53 +111,31 @@ fn say(
             is_new: true,
         }));
     }
-    let (first, sent_ms) = connection
-        .prepare_cached(SAID)?
-        .query_row((Id(room), Id(sender), cid.as_deref()), |row| {
-            Ok((id(row, 0)?, time(row, 1)?))
-        })?;
-    Ok(Ok(Answer::Said {
-        id: first,
-        sent_ms,
-        is_new: false,
-    }))
+    let asked = (Id(room), Id(sender), cid.as_deref(), Text::new(content));
+    connection.prepare_cached(SAID)?.query_row(asked, |row| {
+        Ok(said_before(id(row, 0)?, time(row, 1)?, row.get(2)?))
+    })
 }
 
-fn page(connection: &Connection, room: Uuid, before: Option<Uuid>, limit: u32) -> Found {
-    let mut statement = connection.prepare_cached(match before {
-        Some(_) => NEWEST_BEFORE,
-        None => NEWEST,
-    })?;
-    let mut rows = match before {
-        Some(before) => statement.query((Id(room), limit, Id(before)))?,
-        None => statement.query((Id(room), limit))?,
-    };
-    let mut messages = Vec::new();
-    while let Some(row) = rows.next()? {
-        let message = id(row, 0)?;
-        messages.push(Message {
-            id: message,
+fn page(connection: &Connection, room: &Room, before: Option<Uuid>, limit: u32) -> Found {
+    let mut statement = connection.prepare_cached(PAGE)?;
+    let [a, b] = room.users.map(Id);
+    let before = Id(before.unwrap_or(Uuid::max()));
+    let mut rows = statement.query((Id(room.id), before, limit, a, b))?;
+    let mut page = Page::default();
+    while let Some(row) = rows.next()?
+        && page.has_space()
+    {
+        page.push(Message {
+            id: id(row, 0)?,
             sender: id(row, 1)?,
             content: row.get(2)?,
             is_read: row.get(3)?,
             sent_ms: time(row, 4)?,
-            reactions: reactions(connection, message)?,
+            reactions: reactions(room.users, [row.get(5)?, row.get(6)?]),
         });
     }
-    messages.reverse();
-    Ok(Ok(Answer::Messages(messages)))
-}
-
-fn reactions(connection: &Connection, message: Uuid) -> rusqlite::Result<Vec<Reaction>> {
-    connection
-        .prepare_cached(REACTIONS)?
-        .query_map([Id(message)], |row| {
-            Ok(Reaction {
-                user: id(row, 0)?,
-                emoji: row.get(1)?,
-            })
-        })?
-        .collect()
+    Ok(Ok(Answer::Messages(page.into_messages())))
 }
 
 fn read(connection: &Connection, room: Uuid, user: Uuid, upto: Uuid, now_ms: u64) -> Found {

@@ -1,0 +1,210 @@
+//! Letters: what waits for people, and who is given it.
+
+use super::*;
+
+/// As much as a letter may hold, in characters that are escaped.
+fn long(number: usize) -> String {
+    format!("{number}:{}", "\u{1f600}".repeat(1_900))
+}
+
+/// Bob writes letters to Alice, who is away.
+fn write_to_alice(world: &mut World, count: usize) -> ConnId {
+    let bob = world.come("bob");
+    for number in 0..count {
+        world.whisper(bob, "alice", &long(number));
+        world.write();
+    }
+    assert!(
+        world
+            .hear(bob)
+            .iter()
+            .all(|echo| echo["delivered"] == false)
+    );
+    bob
+}
+
+fn letters(world: &mut World, conn: ConnId) -> Vec<String> {
+    let heard = world.hear(conn).into_iter();
+    let letters = heard.filter(|event| event["type"] == "private");
+    letters.map(|letter| content(&letter)).collect()
+}
+
+/// What the echo of Bob's last letter says.
+fn is_delivered(world: &mut World, bob: ConnId) -> bool {
+    world.write();
+    let echo = world.hear(bob).pop().expect("an echo");
+    echo["delivered"].as_bool().expect("an answer")
+}
+
+#[test]
+fn a_slow_tab_keeps_no_letter_from_another_one() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, 60);
+    // The first socket takes some of them and no more.
+    let slow = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.stalled.insert(slow);
+    world.settle();
+    let quick = world.tab(slow);
+    world.settle();
+    let given = letters(&mut world, quick);
+    assert!(
+        given.len() > 30 && given.last() == Some(&long(59)),
+        "{}",
+        given.len()
+    );
+    world.whisper(bob, "alice", "are you there?");
+    assert!(is_delivered(&mut world, bob));
+    world.settle();
+    assert_eq!(letters(&mut world, quick), ["are you there?"]);
+    // When it reads again it is given everything in order, what the other one has, too.
+    world.wake(slow);
+    world.settle();
+    let expected: Vec<String> = (0..60).map(long).chain(["are you there?".into()]).collect();
+    assert_eq!(letters(&mut world, slow), expected);
+    assert!(world.rooms.people.person(0).letters.is_empty());
+}
+
+#[test]
+fn when_the_slow_tab_goes_nothing_waits_any_more() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, 60);
+    let slow = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.stalled.insert(slow);
+    world.settle();
+    let quick = world.tab(slow);
+    world.settle();
+    world.hear(quick);
+    world.whisper(bob, "alice", "one");
+    assert!(is_delivered(&mut world, bob));
+    world.go(slow);
+    world.settle();
+    world.whisper(bob, "alice", "two");
+    assert!(is_delivered(&mut world, bob));
+    world.settle();
+    assert_eq!(letters(&mut world, quick), ["one", "two"]);
+    // Nobody is given again what somebody has.
+    world.go(quick);
+    let next = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.settle();
+    assert_eq!(letters(&mut world, next), [""; 0]);
+}
+
+#[test]
+fn an_echo_says_whether_a_letter_has_reached_anybody() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, 30);
+    let alice = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.stalled.insert(alice);
+    world.settle();
+    world.whisper(bob, "alice", "still waiting");
+    assert!(!is_delivered(&mut world, bob), "it waits behind the others");
+    world.wake(alice);
+    world.settle();
+    let heard = letters(&mut world, alice);
+    assert_eq!(heard.len(), 31);
+    assert_eq!(heard[30], "still waiting");
+    world.whisper(bob, "alice", "now");
+    assert!(is_delivered(&mut world, bob));
+    // A high lane is no reason to withhold it: whoever does not read is given up as in rooms.
+    world.stalled.insert(alice);
+    let before = world.out.queued(alice);
+    for number in 0..20 {
+        world.whisper(bob, "alice", &long(number));
+        assert!(is_delivered(&mut world, bob));
+    }
+    assert!(world.out.queued(alice) - before > limits::QUEUE_HIGH_BYTES);
+}
+
+#[test]
+fn whoever_would_miss_a_letter_is_given_up_and_finds_the_last_ones_next_time() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, limits::LETTERS_MAX);
+    let alice = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.stalled.insert(alice);
+    world.settle();
+    for number in 0..limits::LETTERS_MAX {
+        world.whisper(bob, "alice", &format!("{number}"));
+        world.write();
+    }
+    assert_eq!(world.dropped, [alice]);
+    world.settle();
+    let again = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.settle();
+    let expected: Vec<String> = (0..limits::LETTERS_MAX)
+        .map(|number| number.to_string())
+        .collect();
+    assert_eq!(letters(&mut world, again), expected);
+}
+
+#[test]
+fn letters_to_whoever_is_behind_count_like_those_to_the_absent() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, 30);
+    let alice = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.stalled.insert(alice);
+    world.settle();
+    // Everything that can be kept is kept for others.
+    let text = long(0);
+    let mut kept = 0;
+    'full: for reader in 0.. {
+        let conn = world.come(&format!("reader{reader}"));
+        world.go(conn);
+        for _ in 0..limits::LETTERS_MAX {
+            world.whisper(bob, &format!("reader{reader}"), &text);
+            world.write();
+            let heard = world.hear(bob);
+            if heard[0]["type"] == "error" {
+                assert_eq!(heard[0]["code"], "mailbox_full");
+                break 'full;
+            }
+            kept += text.len();
+        }
+    }
+    assert!(kept > limits::LETTER_BYTES_MAX * 9 / 10);
+    world.whisper(bob, "alice", &text);
+    world.write();
+    assert_eq!(world.hear(bob)[0]["code"], "mailbox_full");
+    world.whisper(bob, "bob", "a note to myself");
+    assert!(is_delivered(&mut world, bob));
+}
+
+#[test]
+fn whoever_is_away_may_write_to_somebody_new_in_a_full_table() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let anna = world.come("anna");
+    let token = world.token(anna);
+    world.go(anna);
+    let bob = world.come("bob");
+    for number in 0..limits::ABSENT_MAX + 5 {
+        world.whisper(bob, &format!("nobody{number}"), "x");
+        world.write();
+        world.hear(bob);
+    }
+    let letter = |recipient: &str| json!({ "content": "x", "sender": "A", "sender_id": "anna", "recipient": recipient });
+    for recipient in ["somebody new", "anna", "bob"] {
+        let (status, answer) = world.post(&token, &letter(recipient));
+        assert_eq!(
+            (status, &answer["delivered"]),
+            (200, &json!(recipient == "bob"))
+        );
+    }
+    world.end_turn();
+    // What was kept for her is not lost to those who were never here.
+    let anna = world.knock("user_id=anna&username=anna").expect("welcome");
+    world.settle();
+    assert_eq!(letters(&mut world, anna), ["x"]);
+}
