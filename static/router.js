@@ -87,8 +87,6 @@ export function forget() {
 }
 
 export async function show() {
-  // What was asked on the last screen is not to be answered on this one.
-  for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close();
   const mine = (turn += 1);
   const path = location.hash.slice(1) || '/';
   const wanted = routes.find((route) => isBelow(route.path, path));

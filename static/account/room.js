@@ -87,6 +87,8 @@ export class RoomView {
 
   leave() {
     clearTimeout(this.#restTimer);
+    // What was asked here is not to be answered elsewhere.
+    dismiss();
     this.#transcript.closePicker();
     this.#typing.stop();
     this.#countdown.stop();
