@@ -104,3 +104,18 @@ test('Start: the way back to a conversation that goes on', async ({ pair }) => {
   await expect(one.locator('#log .stranger .bubble')).toHaveText(['still there?']);
   await expect(one.getByLabel('Message')).toBeFocused();
 });
+
+test('Start: interests that are chosen in one tab are those of all', async ({ person }) => {
+  const one = await person();
+  const two = await one.context().newPage();
+  await two.goto(one.url());
+  const field = (page) => page.getByLabel('What would you like to talk about?');
+  await field(one).fill('music,');
+  await expect(two.locator('.chip')).toHaveText([/music/]);
+  await field(two).fill('half a wo');
+  await field(one).fill('films,');
+  await expect(two.locator('.chip')).toHaveText([/music/, /films/]);
+  await expect(field(two)).toHaveValue('half a wo');
+  await field(two).press('Enter');
+  await expect(one.locator('.chip')).toHaveText([/music/, /films/, /half a wo/]);
+});
