@@ -2,6 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PAYLOADS } from './payloads.js';
 import { expect, expectPhase, look, seek, serve, test as base } from './people.js';
 import { ME, ROOM, THEM, message, room, signIn, standInForAccounts } from './stand-in.js';
 
@@ -419,6 +420,73 @@ test.describe('A private room', () => {
     line.say({ type: 'read', id: line.messages[0].id });
     await expect(states(page)).toHaveText(['Read']);
     await expect(said(page)).toHaveCount(1);
+  });
+
+  test('Private room: what is on its way survives a reload, and is sent again under the same cid', async ({ person }) => {
+    let line;
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room()] });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, `/account/room/${ROOM}`);
+    await expect(page.locator('#account .room .note').first()).not.toHaveText('Loading …');
+    await write(page, 'hello');
+    const messages = () => line.heard.filter(({ type }) => type === 'message');
+    await expect.poll(() => messages().length).toBe(1);
+    await page.reload();
+    await expect(said(page)).toHaveText(['hello']);
+    await expect.poll(() => messages().length).toBe(2);
+    const [first, again] = messages();
+    expect(again).toEqual(first);
+    line.say({ type: 'message_ack', id: message(1).id, cid: again.cid, sent_at: message(1).sent_at });
+    await expect(states(page)).toHaveText(['Sent']);
+    await expect(said(page)).toHaveText(['hello']);
+  });
+
+  test('Private room: what is said there, and what it is called, is text whatever it looks like', async ({ person }) => {
+    const messages = PAYLOADS.map((content, index) => message(index, { content }));
+    const name = '<img src=x onerror="window.fired=1">';
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      await standInForAccounts(page, { rooms: [room({ user_a_room_name: name })], messages });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, '/account');
+    await expect(page.locator('.rooms-open .label')).toHaveText(name);
+    await goto(page, `/account/room/${ROOM}`);
+    await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+    await expect(said(page).last()).toHaveText(PAYLOADS.at(-1));
+    await page.locator('#account .log').evaluate((log) => (log.scrollTop = 0));
+    await expect(said(page)).toHaveText(PAYLOADS);
+    expect(await page.locator('#account .bubble :not(a), #account img, #account script').count()).toBe(0);
+    expect(await page.evaluate(() => window.fired)).toBeUndefined();
+  });
+
+  test('Private room: rooms that were looked at leave nothing behind that listens', async ({ person }) => {
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      await standInForAccounts(page, { rooms: [room()] });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    const cdp = await page.context().newCDPSession(page);
+    const listeners = async () => {
+      let sum = 0;
+      for (const expression of ['window', 'document']) {
+        const { result } = await cdp.send('Runtime.evaluate', { expression });
+        sum += (await cdp.send('DOMDebugger.getEventListeners', { objectId: result.objectId })).listeners.length;
+      }
+      return sum;
+    };
+    const visit = async () => {
+      await enter(page, ROOM);
+      await goto(page, '/account');
+      await expect(page.locator('.rooms-open a')).toBeVisible();
+    };
+    await visit();
+    const before = await listeners();
+    for (let round = 0; round < 3; round += 1) await visit();
+    expect(await listeners()).toBe(before);
   });
 
   test('Private room: what is refused can be tried again, under the same cid', async ({ person }) => {
