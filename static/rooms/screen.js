@@ -143,6 +143,7 @@ function draw() {
   isDue = false;
   read();
   router.badge('/rooms', letters.allUnread);
+  letters.announce();
   if (!isShown) return;
   columns.dataset.view = at.view;
   list.show({ open: place.room?.id, me: identity.name, letters: letters.allUnread });
