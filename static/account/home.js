@@ -2,6 +2,7 @@
 
 import { make } from '../dom.js';
 import { arrange, mark } from '../shared/parts.js';
+import { isolate } from '../text.js';
 import { elapsed } from '../time.js';
 import { serverNow } from './api.js';
 import { labelOf, pathOf } from './label.js';
@@ -39,7 +40,7 @@ export class Home {
   }
 
   enter() {
-    this.#hello.textContent = `Hello, ${session.user?.pseudo ?? 'you'}`;
+    this.#hello.textContent = `Hello, ${isolate(session.user?.pseudo ?? 'you')}`;
     this.#show();
     this.#pool.enter();
     void notices.refresh();
