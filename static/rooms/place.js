@@ -19,14 +19,14 @@ export class Place {
   #back = backLink('All rooms');
   #top;
   #empty;
-  #words = make('p', { textContent: CHOOSE });
-  #again = make('button', { type: 'button', className: 'primary', textContent: 'Join again', hidden: true });
+  #words = make('p');
+  #join = make('button', { type: 'button', className: 'primary' });
   #offered = null;
   #talk = sheet('room', 'What is said in the room');
   #view;
   room = null;
 
-  /** `leave` is called when the room is to be left, `back` when one that was left is to be gone into again. */
+  /** `leave` is called when the room is to be left, `back` when one is to be gone into from where none is shown. */
   constructor(hall, client, { leave, back }) {
     this.#hall = hall;
     this.#client = client;
@@ -34,22 +34,22 @@ export class Place {
     out.addEventListener('click', () => leave(this.room));
     this.#back.href = '#/rooms';
     this.#top = make('header', { className: 'top', hidden: true }, this.#back, make('div', { className: 'title' }, this.#name, this.#people), out);
-    this.#again.addEventListener('click', () => back(this.#offered));
-    this.#empty = make('div', { className: 'empty' }, mark(), this.#words, this.#again);
+    this.#join.addEventListener('click', () => back(this.#offered ?? hall.room('general')));
+    this.#empty = make('div', { className: 'empty' }, mark(), this.#words, this.#join);
     this.element = make('section', { className: 'pane place', 'aria-label': 'Room' }, this.#top, this.#empty, this.#talk);
-    this.#talk.hidden = true;
     this.#view = new View(this.#talk, { again: (entry) => this.#retry(entry), older: () => this.#older() });
     this.composer = new Composer(this.#talk, 'rooms.draft');
     this.typists = new Typists(find('.typing', this.#talk));
     this.composer.addEventListener('say', ({ detail }) => this.#say(detail));
     this.composer.addEventListener('typing', () => client.typing({ room: this.room.id }));
+    this.open(null);
   }
 
   /** Shows that a room was left, and the way back into it. */
   offer(room) {
     this.open(null);
     this.#offered = room;
-    this.#again.hidden = false;
+    this.#join.textContent = 'Join again';
     this.refresh();
   }
 
@@ -58,7 +58,7 @@ export class Place {
     this.room = room;
     this.#offered = null;
     this.#words.textContent = CHOOSE;
-    this.#again.hidden = true;
+    this.#join.textContent = 'Go to General Chat';
     this.#top.hidden = this.#talk.hidden = !room;
     this.#empty.hidden = Boolean(room);
     if (!room) return this.#view.show(null);
@@ -86,7 +86,7 @@ export class Place {
   }
 
   focus() {
-    if (!this.room) return this.#again.focus({ preventScroll: true });
+    if (!this.room) return this.#join.focus({ preventScroll: true });
     // On glass the keyboard would cover what there is to read.
     if (isTouch()) this.#name.focus({ preventScroll: true });
     else this.composer.focus();

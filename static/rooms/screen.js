@@ -12,7 +12,7 @@ import { Gate } from './gate.js';
 import { Hall } from './hall.js';
 import { Identity } from './identity.js';
 import { Letters } from './letters.js';
-import { List } from './list.js';
+import { addressOf, List } from './list.js';
 import { Place } from './place.js';
 import { Side } from './side.js';
 
@@ -134,10 +134,11 @@ function leave(room) {
   router.replace('/rooms');
 }
 
-/** One's own wish: goes into the room that one had left. */
-function back(room) {
-  remember(room.id, false);
-  arrive();
+/** Goes into a room, also into one that was left. */
+function back({ id }) {
+  remember(id, false);
+  if (at.room === id) arrive();
+  else router.go(addressOf(id));
 }
 
 function remember(id, isLeft) {
