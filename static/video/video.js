@@ -25,6 +25,8 @@ export function assemble({ client, chat, seek }) {
     stage: new Stage(devices),
     fail: (error) => {
       chat.leave();
+      // Also when the lobby has not been left yet.
+      devices.release();
       lobby.explain(error);
       router.go('/video');
     },
