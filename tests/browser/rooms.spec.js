@@ -264,6 +264,23 @@ test('Rooms: a draft is kept for each room', async ({ person }) => {
   await expect(input(ann)).toHaveValue('for the second');
 });
 
+test('Rooms: of what is said without end, the page holds the last thousand; what is confirmed stays where it is', async ({ person }) => {
+  let line;
+  const ann = await enter(person, 'Ann', { before: async (page) => (line = await tap(page)) });
+  await create(ann, 'without end');
+  const room = decodeURIComponent(ann.url().split('#/rooms/')[1]);
+  const at = new Date().toISOString();
+  const told = (number) => line.tell({ type: 'text', id: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`, room, sender: 'Bob', sender_id: 'bob-the-many', content: `message ${number}`, timestamp: at });
+  for (let number = 1; number <= 1_005; number += 1) told(number);
+  await expect(bubbles(ann, 'other').last()).toHaveText('message 1005');
+  await expect(bubbles(ann, 'other')).toHaveCount(1_000);
+  await expect(bubbles(ann, 'other').first()).toHaveText('message 6');
+  const last = await bubbles(ann, 'other').last().evaluateHandle((bubble) => bubble.closest('.group'));
+  await say(ann, 'mine');
+  await expect(ann.locator('.place .state')).toHaveText('Sent');
+  expect(await last.evaluate((group) => group.isConnected)).toBe(true);
+});
+
 test('Rooms: what is said is text, whatever it looks like', async ({ person }) => {
   const [ann, bob] = await meet(person, ['<b>Ann</b>', 'Bob'], '<img src=x onerror="window.fired=1">');
   for (const text of PAYLOADS) {
