@@ -21,6 +21,7 @@ export class Place {
   #empty;
   #words = make('p');
   #join = make('button', { type: 'button', className: 'primary' });
+  #all = make('a', { href: '#/rooms', textContent: 'All rooms' });
   #offered = null;
   #talk = sheet('room', 'What is said in the room');
   #view;
@@ -35,7 +36,7 @@ export class Place {
     this.#back.href = '#/rooms';
     this.#top = make('header', { className: 'top', hidden: true }, this.#back, make('div', { className: 'title' }, this.#name, this.#people), out);
     this.#join.addEventListener('click', () => back(this.#offered ?? hall.room('general')));
-    this.#empty = make('div', { className: 'empty' }, mark(), this.#words, this.#join);
+    this.#empty = make('div', { className: 'empty' }, mark(), this.#words, this.#join, this.#all);
     this.element = make('section', { className: 'pane place', 'aria-label': 'Room' }, this.#top, this.#empty, this.#talk);
     this.#view = new View(this.#talk, { again: (entry) => this.#retry(entry), older: () => this.#older() });
     this.composer = new Composer(this.#talk, 'rooms.draft');
@@ -50,6 +51,7 @@ export class Place {
     this.open(null);
     this.#offered = room;
     this.#join.textContent = 'Join again';
+    this.#all.hidden = false;
     this.refresh();
   }
 
@@ -59,6 +61,7 @@ export class Place {
     this.#offered = null;
     this.#words.textContent = CHOOSE;
     this.#join.textContent = 'Go to General Chat';
+    this.#all.hidden = true;
     this.#top.hidden = this.#talk.hidden = !room;
     this.#empty.hidden = Boolean(room);
     if (!room) return this.#view.show(null);

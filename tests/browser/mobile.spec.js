@@ -93,6 +93,14 @@ for (const [name, options] of SIZES.slice(0, 2)) {
     await ann.goto(`${ann.url().split('#')[0]}#/rooms`);
     await expect(ann.locator('.rooms-list')).toBeVisible();
     await isFine();
+    await open(ann, long);
+    const address = ann.url();
+    await ann.getByRole('button', { name: 'Leave this room' }).click();
+    await ann.goto(address);
+    await expect(ann.getByRole('button', { name: 'Join again' })).toBeVisible();
+    await isFine();
+    await ann.getByRole('link', { name: 'All rooms' }).click();
+    await expect(ann.locator('.rooms-list')).toBeVisible();
   });
 }
 
