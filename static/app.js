@@ -44,6 +44,18 @@ async function loadVideo() {
   return video.screen;
 }
 
+/** Until this tab has the rooms, those that have them tell what is unread there. */
+const tabs = new BroadcastChannel('passerby.letters');
+tabs.addEventListener('message', ({ data }) => {
+  if (data.type === 'unread') router.badge('/rooms', data.count);
+});
+
+async function loadRooms() {
+  const { screen } = await import('./rooms/screen.js');
+  tabs.close();
+  return screen;
+}
+
 start = new Start(client, {
   begin: (wanted) => {
     if (chat.isTalking) router.go('/chat');
@@ -63,11 +75,12 @@ settings.start(() => {
 router.add({ ...start.screen, title: () => chat.title });
 router.add(chat.screen);
 router.add({ path: '/video', under: '/', load: loadVideo, style: 'style/video.css' });
-router.add({ path: '/rooms', label: 'Rooms', load: async () => (await import('./rooms/screen.js')).screen, style: 'style/rooms.css' });
+router.add({ path: '/rooms', label: 'Rooms', load: loadRooms, style: 'style/rooms.css' });
 router.add({ path: '/account', label: 'Sign in', load: async () => (await import('./account/screen.js')).screen, style: 'style/account.css' });
 mode.addEventListener('change', name);
 chat.addEventListener('phase', name);
 router.follow(name);
+tabs.postMessage({ type: 'ask' });
 client.connect();
 stranger.follow(client, chat);
 const banner = new Banner();

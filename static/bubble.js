@@ -1,6 +1,6 @@
 // How one message looks, in every log: a bubble, the line above those of one speaker, and the state of an own one.
 
-import { make } from './dom.js';
+import { find, make } from './dom.js';
 import { linkify } from './linkify.js';
 import { clockTime, exactTime } from './time.js';
 
@@ -21,6 +21,17 @@ export function group(who, name, at) {
   const time = make('time', { dateTime: at, textContent: clockTime(at), title: exactTime(at) });
   const line = make('p', { className: 'who' }, make('bdi', { className: 'name', textContent: name }), ' ', time);
   return make('div', { className: `group ${who}` }, line);
+}
+
+/** Takes what was drawn of an entry out of a log, without moving what is read there. */
+export function takeOut(log, ...parts) {
+  const fromEnd = log.scrollHeight - log.scrollTop;
+  for (const part of parts) {
+    const around = part.closest('.group');
+    part.remove();
+    if (around && !find('.bubble', around)) around.remove();
+  }
+  log.scrollTop = log.scrollHeight - fromEnd;
 }
 
 /** Whether a message at `at` still belongs to what began at `since`. */

@@ -100,7 +100,8 @@ export class Chat extends EventTarget {
   seek() {
     if (!this.#mayLook()) return;
     allowSound();
-    this.#act('seek');
+    if (this.isSearching) this.#search();
+    else this.#act('seek');
     router.go('/chat');
     this.takeFocus();
   }
@@ -126,6 +127,8 @@ export class Chat extends EventTarget {
 
   #listen() {
     const heard = {
+      // What the server is about overrules what is believed here.
+      searching: () => this.#act('sought'),
       strangerJoined: (pair) => this.#joined(pair),
       strangerLeft: ({ reason }) => this.#left(reason),
       message: ({ text, timestamp, id }) => {
@@ -186,8 +189,8 @@ export class Chat extends EventTarget {
     if (after === 'searching') {
       if (isTalking(before)) this.#end('me');
       this.#since = Date.now();
-      this.#client.find(this.#wish());
-      this.#partner.seek(this.#wish(), this.#since);
+      if (event === 'sought') this.#partner.seek(this.#wish(), this.#since);
+      else this.#search();
     } else if (after === 'idle') {
       this.#client.stop();
     } else if (after === 'ended' && before === 'sure' && event !== 'left') {
@@ -198,7 +201,15 @@ export class Chat extends EventTarget {
     if (after === 'idle' && this.#log.isEmpty && router.isAt('/chat')) router.go('/');
   }
 
+  /** Looks for whom the person wishes for now. */
+  #search() {
+    const wish = this.#wish();
+    this.#client.find(wish);
+    this.#partner.seek(wish, this.#since);
+  }
+
   #joined(pair) {
+    this.#act('sought');
     if (this.#phase !== 'searching') return;
     this.#since = Date.now();
     this.#log.begin();

@@ -63,6 +63,12 @@ export class Chips extends EventTarget {
     this.#changed();
   }
 
+  /** Takes up what was chosen elsewhere; what is being typed stays. */
+  adopt(words) {
+    this.words = words.slice(0, COUNT_MAX);
+    this.#render();
+  }
+
   #pressed(event) {
     if (isComposing(event)) return;
     if (event.key === 'Enter' && this.#input.value.trim()) {

@@ -72,7 +72,8 @@ export class Composer extends EventTarget {
 
   set draft(text) {
     this.#input.value = text;
-    tab.write(this.#key, text);
+    if (text) tab.write(this.#key, text);
+    else tab.remove(this.#key);
     this.#measure();
   }
 

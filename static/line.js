@@ -27,6 +27,8 @@ export class Line extends EventTarget {
   #retryMs = null;
   #watchdog = 0;
   #isWanted = false;
+  /** What it listens with to the page, while it is wanted: lines that were closed cost nothing. */
+  #ears = null;
 
   /** online, connecting, waiting (until `retryAt`), offline or closed. */
   state = 'closed';
@@ -45,11 +47,6 @@ export class Line extends EventTarget {
     this.#url = url;
     this.#probe = probe;
     this.#isAnswered = isAnswered;
-    addEventListener('online', () => this.#wake());
-    addEventListener('offline', () => this.#report());
-    document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible') this.#wake();
-    });
   }
 
   /** When the next attempt to connect is due, in milliseconds since 1970. */
@@ -61,13 +58,14 @@ export class Line extends EventTarget {
   connect() {
     this.#isWanted = true;
     this.wasDismissed = false;
+    this.#listen();
     if (!this.#socket) this.#open();
     return this;
   }
 
   /** Disconnects for good. */
   close() {
-    this.#isWanted = false;
+    this.#giveUp();
     clearTimeout(this.#retryTimer);
     const socket = this.#socket;
     if (socket) {
@@ -84,6 +82,23 @@ export class Line extends EventTarget {
     socket.send(JSON.stringify(command));
     if (this.#isAnswered(command)) this.#watch(socket);
     return true;
+  }
+
+  #listen() {
+    if (this.#ears) return;
+    this.#ears = new AbortController();
+    const { signal } = this.#ears;
+    addEventListener('online', () => this.#wake(), { signal });
+    addEventListener('offline', () => this.#report(), { signal });
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') this.#wake();
+    }, { signal });
+  }
+
+  #giveUp() {
+    this.#isWanted = false;
+    this.#ears?.abort();
+    this.#ears = null;
   }
 
   #open() {
@@ -120,7 +135,7 @@ export class Line extends EventTarget {
     if (wasOpen && Date.now() - this.#openedAt > GOOD_MS) this.#attempts = 0;
     // From 4500 on the server asks not to be called again.
     if (code >= 4500 && code < 5000) {
-      this.#isWanted = false;
+      this.#giveUp();
       this.wasDismissed = true;
     }
     this.#emit('lost', { code, reason, wasOpen });
@@ -143,7 +158,7 @@ export class Line extends EventTarget {
   #wake() {
     if (!this.#isWanted) return;
     if (!this.#socket) this.#open();
-    else if (this.#probe) this.write(typeof this.#probe === 'function' ? this.#probe() : this.#probe);
+    else if (this.#probe && this.#socket.readyState === WebSocket.OPEN) this.write(typeof this.#probe === 'function' ? this.#probe() : this.#probe);
     this.#report();
   }
 

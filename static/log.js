@@ -1,18 +1,20 @@
 // What was said: kept for the tab, drawn in groups by speaker and five minutes.
 
-import { bubble, group, isSoonAfter, note, showState, stateLine } from './bubble.js';
+import { bubble, group, isSoonAfter, note, showState, stateLine, takeOut } from './bubble.js';
 import { find } from './dom.js';
 import { Scroll } from './scroll.js';
-import { tab } from './storage.js';
+import { isListOf, isRecord, isText, isTime, tab } from './storage.js';
 
 const ENTRIES_MAX = 1_000;
+const isEntry = (kept) => isRecord(kept) && ['you', 'stranger', 'note'].includes(kept.who) && isText(kept.text) && isTime(kept.at);
 const NAMES = { you: 'You', stranger: 'Stranger' };
 
 export class Log {
   #element = find('#log');
   #scroll = new Scroll(this.#element, find('#newer'));
   #entries = [];
-  #bubbles = new Map();
+  /** entry -> its elements: the words and, if it is an own one, the state */
+  #drawn = new Map();
   #group = null;
   #again;
   #isLive = false;
@@ -32,7 +34,7 @@ export class Log {
 
   /** Shows what the tab has kept. */
   restore() {
-    for (const entry of tab.read('log', [])) {
+    for (const entry of tab.read('log', [], isListOf(isEntry))) {
       // Nobody will tell any more whether it arrived.
       if (entry.state === 'sending') entry.state = 'failed';
       this.#entries.push(entry);
@@ -45,7 +47,7 @@ export class Log {
   /** Begins anew, with somebody else. */
   begin() {
     this.#entries = [];
-    this.#bubbles.clear();
+    this.#drawn.clear();
     this.#group = null;
     this.#element.replaceChildren();
     this.#isLive = true;
@@ -62,7 +64,7 @@ export class Log {
   /** Adds { who: you | stranger | note, text, at, cid, state }. */
   add(entry) {
     this.#entries.push(entry);
-    if (this.#entries.length > ENTRIES_MAX) this.#entries.shift();
+    if (this.#entries.length > ENTRIES_MAX) this.#drop(this.#entries.shift());
     this.#scroll.follow(() => this.#draw(entry), { isOwn: entry.who === 'you', counts: entry.who === 'stranger' });
     this.#keep();
   }
@@ -83,17 +85,25 @@ export class Log {
   #draw(entry) {
     if (entry.who === 'note') {
       this.#group = null;
-      this.#element.append(note(entry.text, entry.link));
+      const line = note(entry.text, entry.link);
+      this.#element.append(line);
+      this.#drawn.set(entry, [line]);
       return;
     }
     const words = bubble(entry);
     this.#groupFor(entry).append(words);
+    this.#drawn.set(entry, [words]);
     if (entry.who === 'you') {
       const state = stateLine();
       words.after(state);
-      this.#bubbles.set(entry, state);
+      this.#drawn.set(entry, [words, state]);
       this.#mark(entry);
     }
+  }
+
+  #drop(entry) {
+    takeOut(this.#element, ...this.#drawn.get(entry));
+    this.#drawn.delete(entry);
   }
 
   #groupFor({ who, at }) {
@@ -106,7 +116,7 @@ export class Log {
   }
 
   #mark(entry) {
-    const line = this.#bubbles.get(entry);
+    const line = this.#drawn.get(entry)?.[1];
     if (!line) return;
     showState(line, entry.state, { label: this.#isLive ? 'Retry' : 'Use again', act: () => this.#again(entry) });
   }

@@ -1,6 +1,7 @@
 // What is known of the other one: whether anybody is there, for how long, and what both like.
 
 import { find } from './dom.js';
+import { isolate } from './text.js';
 import { both, either, elapsed } from './time.js';
 
 const STATES = {
@@ -20,14 +21,14 @@ export class Partner {
   seek({ interests, anyone }, since) {
     this.#since = since;
     this.#shared = [];
-    const words = interests.map((word) => `“${word}”`);
+    const words = interests.map((word) => `“${isolate(word)}”`);
     find('#seek-whom').textContent = words.length ? `Somebody who likes ${either(words)}` : 'Anybody who is here';
     find('#seek-else').textContent = words.length && anyone ? 'If nobody does, anybody after a few seconds.' : '';
   }
 
   join({ interests }, since) {
     this.#since = since;
-    this.#shared = interests ?? [];
+    this.#shared = (interests ?? []).map(isolate);
   }
 
   leave() {

@@ -25,6 +25,13 @@ export class Passerby extends EventTarget {
   /** Whom to look for, while somebody is looked for. */
   #wish = null;
   #searchTimer = 0;
+  /** How often this connection was asked for numbers, and has answered. */
+  #asked = 0;
+  #answered = 0;
+  /** Until so many are answered, what is said of a search is about one that was given up. */
+  #fence = 0;
+  /** Whether a wish was changed, which may have crossed somebody who was found for the one before; then the server refuses it. */
+  #isChanged = false;
   /** Whether the connection is to be another one, once nobody is there. */
   #isStale = false;
 
@@ -34,8 +41,9 @@ export class Passerby extends EventTarget {
   /** `url`: the server's socket, relative to the page or absolute, or a function that returns it, asked each time. */
   constructor(url = '/ws?auto=0&format=json') {
     super();
-    this.#line = new Line(url, { probe: { type: 'stats' }, isAnswered: ({ type }) => ANSWERED.has(type) });
+    this.#line = new Line(url, { probe: () => this.#question(), isAnswered: ({ type }) => ANSWERED.has(type) });
     this.#line.addEventListener('open', () => {
+      this.#asked = this.#answered = this.#fence = 0;
       if (this.#wish && !this.pair) this.#write({ type: 'findMatch', ...this.#wish });
       this.#flush();
     });
@@ -86,9 +94,10 @@ export class Passerby extends EventTarget {
     this.#settle();
   }
 
-  /** Looks for somebody: { mode, interests, language, anyone }. Ends the conversation, if there is one. */
+  /** Looks for somebody: { mode, interests, language, anyone }. Ends the conversation, if there is one; changes a search that goes on. */
   find(wish = {}) {
     const type = this.pair ? 'nextStranger' : 'findMatch';
+    this.#isChanged = this.isSearching;
     this.#end();
     this.#wish = { mode: 'text', ...wish };
     if (this.#isStale) {
@@ -102,9 +111,13 @@ export class Passerby extends EventTarget {
   /** Ends the conversation or the search. */
   stop() {
     clearTimeout(this.#searchTimer);
+    const wasSearching = this.isSearching;
     this.#wish = null;
+    this.#isChanged = false;
     this.#end();
     this.#write({ type: 'stopChat' });
+    // Somebody may have been found before the server heard of it, but no more once it has answered this.
+    if (wasSearching && this.#write(this.#question())) this.#fence = this.#asked;
     this.#settle();
   }
 
@@ -122,7 +135,7 @@ export class Passerby extends EventTarget {
 
   /** Asks how many people are here; `stats` answers. */
   count() {
-    this.#write({ type: 'stats' });
+    this.#write(this.#question());
   }
 
   /** Sends any command. One with a `cid` is kept until it is acknowledged; others are lost with the connection. */
@@ -150,6 +163,11 @@ export class Passerby extends EventTarget {
     this.#line.connect();
   }
 
+  #question() {
+    this.#asked += 1;
+    return { type: 'stats' };
+  }
+
   #write(command) {
     return this.#line.write(command);
   }
@@ -166,13 +184,14 @@ export class Passerby extends EventTarget {
     const { type, cid, pairId } = event;
     if (ACKNOWLEDGEMENTS.has(type)) {
       this.#outbox.delete(cid);
-    } else if (type === 'searching') {
-      if (!this.#wish) return;
-      this.#end();
-    } else if (type === 'strangerJoined') {
+    } else if (type === 'stats') {
+      this.#answered += 1;
+    } else if (type === 'searching' || type === 'strangerJoined') {
       // It may have crossed a stop.
-      if (!this.#wish) return;
-      this.pair = event;
+      if (!this.#wish || this.#answered < this.#fence) return;
+      this.#end();
+      if (type === 'strangerJoined') this.pair = event;
+      else this.#isChanged = false;
     } else if (type === 'strangerLeft') {
       if (pairId !== this.pair?.pairId) return;
       this.#wish = null;
@@ -190,6 +209,10 @@ export class Passerby extends EventTarget {
   /** Deals with a refusal; false if it is for others to deal with. */
   #refused({ cid, code, message, retryMs }) {
     const entry = this.#outbox.get(cid);
+    if (code === 'bad_state' && this.#isChanged) {
+      this.#isChanged = false;
+      return true;
+    }
     if (entry && code === 'rate_limited') {
       entry.written = null;
       this.#holdTimer ||= setTimeout(() => this.#flush(), retryMs);

@@ -4,8 +4,8 @@
 const TABLE = {
   idle: { seek: 'searching' },
   searching: { joined: 'chatting', escape: 'idle', cancel: 'idle' },
-  chatting: { escape: 'sure', stop: 'sure', seek: 'searching', left: 'ended' },
-  sure: { escape: 'ended', stop: 'ended', seek: 'searching', left: 'ended', stay: 'chatting' },
+  chatting: { escape: 'sure', stop: 'sure', seek: 'searching', sought: 'searching', left: 'ended' },
+  sure: { escape: 'ended', stop: 'ended', seek: 'searching', sought: 'searching', left: 'ended', stay: 'chatting' },
   ended: { escape: 'searching', seek: 'searching' },
 };
 

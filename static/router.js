@@ -107,6 +107,11 @@ export async function show() {
 export function start(changed) {
   watch = changed;
   addEventListener('hashchange', show);
+  // Its address is a place on the page, and none of a screen.
+  find('.skip').addEventListener('click', (event) => {
+    event.preventDefault();
+    find('#main').focus();
+  });
   // The address is there already when a screen could not be loaded.
   find('#nav').addEventListener('click', ({ target }) => {
     if (target.closest('a')?.hash === location.hash) void show();

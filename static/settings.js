@@ -1,9 +1,12 @@
 // What the person chose, and the dialog in which it is chosen.
 
 import { find } from './dom.js';
-import { device, tab } from './storage.js';
+import { device, isRecord, tab } from './storage.js';
 
-export const settings = { theme: 'auto', sound: true, blur: true, ...device.read('settings', {}) };
+const DEFAULTS = { theme: 'auto', sound: true, blur: true };
+const isSettings = (kept) => isRecord(kept) && Object.entries(DEFAULTS).every(([name, value]) => typeof (kept[name] ?? value) === typeof value);
+
+export const settings = { ...DEFAULTS, ...device.read('settings', {}, isSettings) };
 
 function apply() {
   const { theme } = settings;

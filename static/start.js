@@ -2,10 +2,12 @@
 
 import { Chips } from './chips.js';
 import { find } from './dom.js';
-import { device } from './storage.js';
+import { device, isListOf, isText } from './storage.js';
 
 const COUNT_MS = 10_000;
 const WORTH_SAYING = 5;
+
+const interests = () => device.read('interests', [], isListOf(isText));
 
 export class Start {
   #client;
@@ -15,7 +17,7 @@ export class Start {
     input: find('#interest'),
     hint: find('#interest-hint'),
     note: find('#interest-note'),
-    words: device.read('interests', []),
+    words: interests(),
   });
   #only = find('#only-shared');
 
@@ -23,7 +25,8 @@ export class Start {
   constructor(client, { begin, isTalking }) {
     this.#client = client;
     this.isTalking = isTalking;
-    this.#only.checked = device.read('onlyShared', false);
+    // Another tab may choose others.
+    for (const type of ['storage', 'pageshow']) addEventListener(type, () => this.#recall());
     this.#chips.addEventListener('change', () => {
       device.write('interests', this.#chips.words);
       this.#showOnly();
@@ -42,7 +45,7 @@ export class Start {
       else find('#counts').hidden = true;
     });
     document.addEventListener('visibilitychange', () => this.#count());
-    this.#showOnly();
+    this.#recall();
   }
 
   /** Whom to look for. */
@@ -78,6 +81,12 @@ export class Start {
     door.focus({ preventScroll: true });
     addEventListener('keydown', settle, { once: true, capture: true });
     door.addEventListener('blur', settle, { once: true });
+  }
+
+  #recall() {
+    this.#only.checked = device.read('onlyShared', false);
+    if (interests().join() !== this.#chips.words.join()) this.#chips.adopt(interests());
+    this.#showOnly();
   }
 
   #showOnly() {

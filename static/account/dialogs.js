@@ -38,6 +38,9 @@ export async function confirmClose() {
   return (await answer(dialog, () => true)) === true;
 }
 
+/** Takes back what is asked. */
+export const dismiss = () => find('#room-dialog')?.close();
+
 function open(title, content, { yes, no }) {
   const dialog = make('dialog', { id: 'room-dialog', 'aria-labelledby': 'room-dialog-title' });
   dialog.append(make('form', { method: 'dialog', noValidate: true },

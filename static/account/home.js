@@ -2,6 +2,7 @@
 
 import { make } from '../dom.js';
 import { arrange, mark } from '../shared/parts.js';
+import { isolate } from '../text.js';
 import { elapsed } from '../time.js';
 import { serverNow } from './api.js';
 import { labelOf, pathOf } from './label.js';
@@ -39,7 +40,7 @@ export class Home {
   }
 
   enter() {
-    this.#hello.textContent = `Hello, ${session.user?.pseudo ?? 'you'}`;
+    this.#hello.textContent = `Hello, ${isolate(session.user?.pseudo ?? 'you')}`;
     this.#show();
     this.#pool.enter();
     void notices.refresh();
@@ -112,7 +113,7 @@ class PoolCard {
     this.#waiting.append(mark(), this.#words, this.#time,
       make('p', { className: 'soft', textContent: 'You can look at other screens meanwhile.' }), this.#cancel);
     this.element.append(make('h2', { id: 'pool-title', textContent: 'Meet somebody for a day' }), this.#out, this.#waiting, this.#trouble, this.#online);
-    this.#join.addEventListener('click', () => void pool.join(this.#same.checked));
+    this.#join.addEventListener('click', () => pool.join(this.#same.checked));
     this.#cancel.addEventListener('click', () => void pool.leave());
     pool.addEventListener('change', () => this.#show());
     notices.addEventListener('change', () => this.#show());

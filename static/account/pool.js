@@ -1,12 +1,13 @@
 // Waiting for somebody to share a room with. It goes on while other screens are looked at and over a reload of the page:
 // what keeps the place is the connection for notices.
 
-import { device } from '../storage.js';
+import { device, isRecord } from '../storage.js';
 import { request, sentence } from './api.js';
 import { notices } from './notices.js';
 import { session } from './session.js';
 
 const KEY = 'pool';
+const isPlace = (kept) => isRecord(kept) && Number.isFinite(kept.since) && Number.isFinite(kept.seen);
 /** The server gives a place up when its holder was away for so long. */
 const PLACE_MS = 30_000;
 const BEAT_MS = 5_000;
@@ -21,18 +22,19 @@ class Pool extends EventTarget {
   #timer = 0;
   /** When another tab said that nobody waits any more. */
   #lostAt = -Infinity;
+  #isLeaving = false;
   isAsking = false;
   /** Why it could not be joined or left the last time. */
   trouble = '';
 
   constructor() {
     super();
-    const kept = device.read(KEY, null);
+    const kept = device.read(KEY, null, isPlace);
     // A place that was given up long ago must not be taken again by itself.
     if (kept && session.isOpen && Date.now() - kept.seen < PLACE_MS) this.#place = kept;
     this.#beat();
     addEventListener('storage', ({ key }) => {
-      if (key === null || key === `passerby.${KEY}`) this.#adopt(device.read(KEY, null));
+      if (key === null || key === `passerby.${KEY}`) this.#adopt(device.read(KEY, null, isPlace));
     });
     session.addEventListener('change', () => {
       if (!session.isOpen) this.#set(null);
@@ -61,15 +63,16 @@ class Pool extends EventTarget {
   }
 
   join(sameCountry) {
-    if (!this.isWaiting) return this.#ask(sameCountry);
-    return undefined;
+    // A second click would ask for a second room.
+    if (!this.isWaiting && !this.isAsking) void this.#ask(sameCountry);
   }
 
   async leave() {
-    this.isAsking = true;
+    if (this.#isLeaving) return;
+    this.#isLeaving = this.isAsking = true;
     this.#tell();
     const answer = await request('POST', '/pool/leave');
-    this.isAsking = false;
+    this.#isLeaving = this.isAsking = false;
     // Not to be there is what was wanted.
     this.trouble = answer.status === 200 || answer.status === 404 ? '' : sentence(answer);
     if (this.trouble) this.#tell();

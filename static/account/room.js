@@ -10,7 +10,7 @@ import { tab } from '../storage.js';
 import { Typing } from '../typing.js';
 import { request, sentence } from './api.js';
 import { Countdown } from './countdown.js';
-import { confirmClose, rename } from './dialogs.js';
+import { confirmClose, dismiss, rename } from './dialogs.js';
 import { labelOf, ownName, partnerCountry } from './label.js';
 import { notices } from './notices.js';
 import { Talk } from './talk.js';
@@ -87,6 +87,8 @@ export class RoomView {
 
   leave() {
     clearTimeout(this.#restTimer);
+    // What was asked here is not to be answered elsewhere.
+    dismiss();
     this.#transcript.closePicker();
     this.#typing.stop();
     this.#countdown.stop();
@@ -149,28 +151,34 @@ export class RoomView {
   }
 
   async #rename() {
-    const { room } = this.#talk;
+    const talk = this.#talk;
+    const room = talk.room ?? notices.room(this.#id);
     const name = await rename(ownName(room), partnerCountry(room));
-    if (name === null || !this.#talk) return;
+    if (name === null) return;
     const answer = await request('PATCH', `/rooms/${room.id}/name`, { name });
     if (answer.status !== 200) return alert.say(sentence(answer));
-    room[room.my_side === 'a' ? 'user_a_room_name' : 'user_b_room_name'] = name;
-    this.#describe();
     notices.changed();
+    talk.room = answer.data;
+    if (talk === this.#talk) this.#describe();
   }
 
   async #close() {
-    if (!(await confirmClose()) || !this.#talk) return;
-    const answer = await request('DELETE', `/rooms/${this.#id}`);
+    const talk = this.#talk;
+    const id = this.#id;
+    if (!(await confirmClose())) return;
+    const answer = await request('DELETE', `/rooms/${id}`);
     if (answer.status !== 200 && answer.status !== 204 && answer.status !== 410) return alert.say(sentence(answer));
     notices.changed();
-    this.#talk?.close();
+    // Another room may be looked at by now.
+    if (talk !== this.#talk) return;
+    talk.close();
     this.#over('mine');
   }
 
   #over(why) {
     const words = ENDS[why];
     tab.remove(`draft.room.${this.#id}`);
+    dismiss();
     this.#transcript.closePicker();
     this.#typing.stop();
     this.#countdown.stop();

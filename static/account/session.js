@@ -1,8 +1,9 @@
 // Who is signed in on this device. All tabs agree: what one of them changes, the others hear of.
 
-import { device } from '../storage.js';
+import { device, isRecord, isText } from '../storage.js';
 
 const KEY = 'account';
+const isAccount = (kept) => isRecord(kept) && isText(kept.token) && isRecord(kept.user);
 /** The longest that a browser's timer takes. */
 const TIMER_MS = 2 ** 31 - 1;
 
@@ -19,7 +20,7 @@ class Session extends EventTarget {
 
   constructor() {
     super();
-    this.#account = device.read(KEY, null);
+    this.#account = device.read(KEY, null, isAccount);
     this.#watch();
     addEventListener('storage', ({ key }) => {
       if (key === null || key === `passerby.${KEY}`) this.reload();
@@ -52,7 +53,7 @@ class Session extends EventTarget {
 
   /** Takes over what is kept on the device now. */
   reload() {
-    const kept = device.read(KEY, null);
+    const kept = device.read(KEY, null, isAccount);
     if (kept?.token === this.token) return;
     this.#account = kept;
     this.#changed('');

@@ -1,7 +1,7 @@
 // What is said in one private room: each message once, in the server's order, and behind it what is on its way.
 
 import { freshId, Line } from '../line.js';
-import { tab } from '../storage.js';
+import { isListOf, isRecord, isText, isTime, tab } from '../storage.js';
 import { request, serverNow } from './api.js';
 import { session } from './session.js';
 
@@ -10,6 +10,7 @@ const PAGE = 50;
 const PAGE_CHARS = 30_000;
 /** Another attempt to have what could not be had. */
 const AGAIN_MS = 3_000;
+const isPending = (kept) => isRecord(kept) && isText(kept.cid) && isText(kept.text) && isTime(kept.at) && ['sending', 'failed'].includes(kept.state);
 
 /**
  * Dispatches
@@ -50,7 +51,7 @@ export class Talk extends EventTarget {
     this.line.addEventListener('open', () => this.#opened());
     this.line.addEventListener('message', ({ detail }) => this.#heard(detail));
     this.line.addEventListener('lost', ({ detail }) => this.#lost(detail));
-    for (const kept of tab.read(this.#key, [])) this.#pending.push({ ...kept, who: 'you', reactions: [] });
+    for (const kept of tab.read(this.#key, [], isListOf(isPending))) this.#pending.push({ ...kept, who: 'you', reactions: [] });
   }
 
   get messages() {

@@ -47,13 +47,13 @@ export class Gate {
   refuse(title, text, ways) {
     this.element.hidden = this.#trouble.hidden = false;
     this.#question.hidden = true;
-    const buttons = ways.map(({ label, act }, index) => {
+    const [first, ...others] = ways.map(({ label, act }, index) => {
       const button = make('button', { type: 'button', className: index ? '' : 'primary', textContent: label });
       button.addEventListener('click', act);
       return button;
     });
-    this.#trouble.replaceChildren(make('h2', { textContent: title }), make('p', { textContent: text }), make('div', { className: 'ends' }, ...buttons));
-    buttons[0]?.focus({ preventScroll: true });
+    this.#trouble.replaceChildren(make('h2', { textContent: title }), make('p', { textContent: text }), make('div', { className: 'ends' }, ...others, first));
+    first.focus({ preventScroll: true });
   }
 
   open() {

@@ -1,5 +1,6 @@
 // The rooms there are, and what is known of each: who is in it, what was said, what is unread.
 
+import { isolate } from '../text.js';
 import * as api from './api.js';
 import { Thread } from './thread.js';
 
@@ -178,7 +179,7 @@ export class Hall extends EventTarget {
     if (isMe && by < 0) this.#forget(id);
     if (!isMe && known !== (by > 0)) {
       const verb = by > 0 ? 'joined' : 'left';
-      room.thread.note((names) => `${several(names)} ${verb}`, verb, sender);
+      room.thread.note((names) => `${several(names.map(isolate))} ${verb}`, verb, sender);
     }
     this.#tell();
   }

@@ -1,15 +1,15 @@
 // Who this is to the rooms: kept on the device, so that all tabs are the same person.
 
 import { freshId } from '../line.js';
-import { device } from '../storage.js';
+import { device, isListOf, isRecord, isText } from '../storage.js';
+
+const isRoom = (kept) => isRecord(kept) && isText(kept.id) && isText(kept.name);
+const isMarks = (kept) => isRecord(kept) && Object.values(kept).every(isText);
 
 const NAME_MAX = 32;
 
 /** Dispatches `change` with the key when another tab has changed something: name, joined or read. */
 export class Identity extends EventTarget {
-  /** For browsers that keep nothing: then it is at least the same person until the page is left. */
-  #own = {};
-
   constructor() {
     super();
     addEventListener('storage', ({ key }) => {
@@ -20,11 +20,11 @@ export class Identity extends EventTarget {
 
   /** Nobody guesses it, but everybody who meets them learns it: what proves it is the token. */
   get id() {
-    return this.#read('id', null) ?? this.#write('id', freshId());
+    return device.read('rooms.id', '') || this.#write('id', freshId());
   }
 
   get name() {
-    return this.#read('name', '');
+    return device.read('rooms.name', '');
   }
 
   set name(name) {
@@ -32,7 +32,7 @@ export class Identity extends EventTarget {
   }
 
   get token() {
-    return this.#read('token', '');
+    return device.read('rooms.token', '');
   }
 
   set token(token) {
@@ -41,7 +41,7 @@ export class Identity extends EventTarget {
 
   /** The rooms to be in: [{ id, name }]. */
   get joined() {
-    return this.#read('joined', []);
+    return device.read('rooms.joined', [], isListOf(isRoom));
   }
 
   set joined(rooms) {
@@ -50,7 +50,7 @@ export class Identity extends EventTarget {
 
   /** The id of the last message that was read: by room. */
   get read() {
-    return this.#read('read', {});
+    return device.read('rooms.read', {}, isMarks);
   }
 
   set read(marks) {
@@ -70,17 +70,7 @@ export class Identity extends EventTarget {
     this.#write('token', '');
   }
 
-  /** The device has forgotten everything, and so does this page. */
-  forget() {
-    this.#own = {};
-  }
-
-  #read(key, fallback) {
-    return device.read(`rooms.${key}`, this.#own[key] ?? fallback);
-  }
-
   #write(key, value) {
-    this.#own[key] = value;
     device.write(`rooms.${key}`, value);
     return value;
   }

@@ -1,14 +1,18 @@
-// What people say to one another in private: conversations, kept for the tab.
+// What people say to one another in private: conversations, kept for the tab. A tab that comes later has them from the others.
 
-import { tab } from '../storage.js';
+import { isListOf, isRecord, isText, isTime, tab } from '../storage.js';
 import { Thread } from './thread.js';
 
 const KEPT = 200;
+const isEntry = (kept) => isRecord(kept) && isText(kept.who) && isText(kept.text) && isTime(kept.at);
+const isConversation = (kept) => isRecord(kept) && isText(kept.id) && isText(kept.name) && isListOf(isEntry)(kept.entries);
 
 /** Dispatches `change` when any conversation may look different now, and `letter` when somebody has written. */
 export class Letters extends EventTarget {
   #client;
   #identity;
+  #tabs = new BroadcastChannel('passerby.letters');
+  #announced = 0;
   /** id -> { id, name, thread }, the one that was spoken in last at the end. */
   conversations = new Map();
   /** What people are called, by id. */
@@ -18,9 +22,12 @@ export class Letters extends EventTarget {
     super();
     this.#client = client;
     this.#identity = identity;
-    for (const { id, name, entries } of tab.read('rooms.letters', [])) {
+    for (const { id, name, entries } of tab.read('rooms.letters', [], isListOf(isConversation))) {
       this.with(id, name).thread.restore(entries);
     }
+    this.#tabs.addEventListener('message', ({ data }) => this.#told(data));
+    // Who has no name yet is nobody so far.
+    if (identity.name) this.#tabs.postMessage({ type: 'ask', me: identity.id });
     client.addEventListener('private', ({ detail }) => this.#heard(detail));
     client.addEventListener('failed', ({ detail }) => this.#mark(detail.cid, 'failed'));
     for (const type of ['text', 'join', 'typing']) client.addEventListener(type, ({ detail }) => this.#seen(detail));
@@ -103,6 +110,35 @@ export class Letters extends EventTarget {
     conversation.thread.delivered();
   }
 
+  /** Tells tabs that have not opened the rooms how much is unread. */
+  announce() {
+    const count = this.allUnread;
+    if (count === this.#announced) return;
+    this.#announced = count;
+    this.#tabs.postMessage({ type: 'unread', count });
+  }
+
+  #told({ type, me, conversations }) {
+    if (type === 'ask') {
+      this.#announced = 0;
+      this.announce();
+    }
+    if (!this.#identity.name || me !== this.#identity.id) return;
+    if (type === 'ask') this.#tell();
+    if (type !== 'letters') return;
+    for (const { id, name, entries } of conversations) {
+      const isNews = entries.filter((entry) => this.with(id, name).thread.hear(entry)).length > 0;
+      if (isNews) this.#raise(id);
+    }
+    this.#changed();
+  }
+
+  /** Tells the other tabs what the server has: what is on its way is each tab's own. */
+  #tell() {
+    const conversations = this.#kept.map(({ entries, ...who }) => ({ ...who, entries: entries.filter(({ id }) => id) }));
+    this.#tabs.postMessage({ type: 'letters', me: this.#identity.id, conversations });
+  }
+
   #mark(cid, state) {
     for (const { thread } of this.conversations.values()) thread.mark(cid, state);
   }
@@ -113,9 +149,12 @@ export class Letters extends EventTarget {
     this.conversations.set(id, conversation);
   }
 
+  get #kept() {
+    return this.list.reverse().map(({ id, name, thread }) => ({ id, name, entries: thread.entries.slice(-KEPT) }));
+  }
+
   #changed() {
-    const kept = this.list.reverse().map(({ id, name, thread }) => ({ id, name, entries: thread.entries.slice(-KEPT) }));
-    tab.write('rooms.letters', kept);
+    tab.write('rooms.letters', this.#kept);
     this.dispatchEvent(new Event('change'));
   }
 }

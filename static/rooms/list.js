@@ -15,6 +15,7 @@ export const addressOf = (room) => `/rooms/${encodeURIComponent(room)}`;
 
 export class List {
   #hall;
+  #choose;
   #items = new Map();
   #filter = make('input', { type: 'search', id: 'room-filter', autocomplete: 'off', placeholder: 'Find a room', 'aria-label': 'Find a room' });
   #mine = make('ul', { className: 'lines', 'aria-label': 'Your rooms' });
@@ -26,9 +27,10 @@ export class List {
   #me = make('bdi');
   #pen = iconButton('pen', 'Change your name');
 
-  /** `rename` is called when another name is wanted. */
-  constructor(hall, { rename }) {
+  /** `rename` is called when another name is wanted, `choose` with the room that is gone to. */
+  constructor(hall, { rename, choose }) {
     this.#hall = hall;
+    this.#choose = choose;
     const pen = this.#pen;
     pen.addEventListener('click', rename);
     const create = make('form', { className: 'create', noValidate: true },
@@ -84,7 +86,10 @@ export class List {
     if (!item) {
       const link = make('a', { className: 'line', href: `#${addressOf(room.id)}` },
         make('bdi', { className: 'line-name' }), make('span', { className: 'line-count' }), badge(0));
-      link.addEventListener('click', allowSound);
+      link.addEventListener('click', () => {
+        allowSound();
+        this.#choose(room.id);
+      });
       item = make('li', {}, link);
       this.#items.set(room.id, item);
     }
@@ -108,6 +113,7 @@ export class List {
     try {
       const id = await this.#hall.create(name);
       this.#name.value = '';
+      this.#choose(id);
       router.go(addressOf(id));
     } catch (error) {
       this.#complain(error.message);

@@ -4,25 +4,28 @@ import * as alert from '../alert.js';
 import { find, isComposing, make } from '../dom.js';
 import { allowSound, notify } from '../notify.js';
 import * as router from '../router.js';
+import { isListOf, isText, tab } from '../storage.js';
+import { isolate } from '../text.js';
 import * as api from './api.js';
 import { Client } from './client.js';
 import { Gate } from './gate.js';
 import { Hall } from './hall.js';
 import { Identity } from './identity.js';
 import { Letters } from './letters.js';
-import { List } from './list.js';
+import { addressOf, List } from './list.js';
 import { Place } from './place.js';
 import { Side } from './side.js';
 
 const PRESENCE_MS = 15_000;
+const LEFT_MAX = 50;
 
 const identity = new Identity();
 const client = new Client(identity);
 const hall = new Hall(client, identity);
 const letters = new Letters(client, identity);
 const gate = new Gate({ named, cancel: stay });
-const list = new List(hall, { rename: () => ask() });
-const place = new Place(hall, client, { leave });
+const list = new List(hall, { rename: () => ask(), choose: (id) => remember(id, false) });
+const place = new Place(hall, client, { leave, back });
 const side = new Side(client, letters, identity);
 const columns = make('div', { className: 'columns' }, list.element, place.element, side.element);
 const element = make('section', { id: 'rooms', className: 'screen', hidden: true, 'aria-labelledby': 'rooms-title' },
@@ -32,6 +35,8 @@ const element = make('section', { id: 'rooms', className: 'screen', hidden: true
 let at = { view: 'list', rest: '' };
 let isShown = false;
 let presenceTimer = 0;
+/** Rooms that one has left: the browser's way back leads to them, but not into them. */
+const left = new Set(tab.read('rooms.left', [], isListOf(isText)));
 let isDue = false;
 
 export const screen = {
@@ -55,8 +60,8 @@ export const screen = {
   /** Everything that was kept is gone, and so is this person. */
   forget() {
     client.close();
-    identity.forget();
     hall.clear();
+    left.clear();
     letters.clear();
     place.open(null);
     side.open('people');
@@ -83,8 +88,11 @@ function decode(part) {
 /** Opens what the address names. */
 function arrive() {
   if (at.room && (place.room?.id !== at.room || !place.room.isJoined)) {
-    hall.join(at.room);
-    place.open(hall.room(at.room));
+    const room = hall.room(at.room);
+    const isOut = left.has(room.id) && !room.isJoined;
+    if (!isOut) hall.join(room.id);
+    if (isOut) place.offer(room);
+    else place.open(room);
   }
   side.open(at.side ?? side.element.dataset.shows ?? 'people', at.person ? letters.with(at.person) : null);
   draw();
@@ -121,8 +129,22 @@ function named(name) {
 
 function leave(room) {
   hall.leave(room.id);
+  remember(room.id, true);
   place.open(null);
-  router.go('/rooms');
+  router.replace('/rooms');
+}
+
+/** Goes into a room, also into one that was left. */
+function back({ id }) {
+  remember(id, false);
+  if (at.room === id) arrive();
+  else router.go(addressOf(id));
+}
+
+function remember(id, isLeft) {
+  left.delete(id);
+  if (isLeft) left.add(id);
+  tab.write('rooms.left', [...left].slice(-LEFT_MAX));
 }
 
 /** The room that is open is one's own no more. */
@@ -144,6 +166,7 @@ function draw() {
   isDue = false;
   read();
   router.badge('/rooms', letters.allUnread);
+  letters.announce();
   if (!isShown) return;
   columns.dataset.view = at.view;
   list.show({ open: place.room?.id, me: identity.name, letters: letters.allUnread });
@@ -202,16 +225,21 @@ client.addEventListener('failed', ({ detail }) => {
 client.addEventListener('refused', ({ detail: { room: id, code, message, type } }) => {
   if (type === 'leave_room') return;
   const room = hall.room(id);
-  alert.say(code === 'room_not_found' ? `The room “${room.name}” is not there any more.` : message);
+  alert.say(code === 'room_not_found' ? `The room “${isolate(room.name)}” is not there any more.` : message);
   // What was said, and could not be said, can still be read.
   if (place.room === room && !room.thread.entries.length) goOut();
   drawSoon();
 });
 client.addEventListener('leave', ({ detail: { room, sender_id } }) => {
   place.typists.stop(room, sender_id);
-  if (sender_id === identity.id && place.room?.id === room) goOut();
+  if (sender_id !== identity.id) return;
+  remember(room, true);
+  if (place.room?.id === room) goOut();
 });
-client.addEventListener('joined', () => draw());
+client.addEventListener('joined', ({ detail }) => {
+  remember(detail.room, false);
+  draw();
+});
 client.addEventListener('trouble', ({ detail: { kind } }) => {
   if (kind === 'flooded') return alert.say('The server closed the connection because too much was sent at once. It comes back by itself, and your draft is kept.');
   if (kind === 'crowded') return alert.say('The server takes no more connections from you at the moment. If the rooms are open in many tabs, close some; it is tried again by itself.');

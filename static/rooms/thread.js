@@ -4,8 +4,8 @@
 const ENTRIES_MAX = 1_000;
 
 /**
- * Dispatches `change` with { kind: 'end' | 'before' | 'all' | 'state', entry }: something was added at the end or before
- * everything, anything may be elsewhere now, or the state of one message changed.
+ * Dispatches `change` with { kind: 'end' | 'before' | 'all' | 'state' | 'gone', entry }: something was added at the end or
+ * before everything, anything may be elsewhere now, the state of one message changed, or it was the oldest of too many.
  *
  * An entry is { id, who: you | other | note, sender, name, text, at, cid, state }.
  */
@@ -40,7 +40,8 @@ export class Thread extends EventTarget {
     const key = entry.cid === undefined ? null : `${entry.sender} ${entry.cid}`;
     const own = this.#pending.findIndex(({ cid }) => entry.cid !== undefined && cid === entry.cid);
     const isOwn = own >= 0 && entry.who === 'you';
-    if (isOwn) this.#pending.splice(own, 1);
+    // It stays the entry that it was, and mostly where it was.
+    if (isOwn) entry = Object.assign(this.#pending.splice(own, 1)[0], entry);
     else if (key && this.#cids.has(key)) return false;
     this.#ids.add(entry.id);
     if (key) this.#cids.add(key);
@@ -48,7 +49,8 @@ export class Thread extends EventTarget {
     if (isLast) this.#said.push(entry);
     else this.#said.splice(this.#said.findIndex(({ id }) => id > entry.id), 0, entry);
     this.#shorten();
-    this.#tell(isLast && !this.#pending.length && !isOwn ? 'end' : 'all', entry);
+    if (isOwn) this.#tell(isLast && own === 0 ? 'state' : 'all', entry);
+    else this.#tell(isLast && !this.#pending.length ? 'end' : 'all', entry);
     return true;
   }
 
@@ -109,8 +111,10 @@ export class Thread extends EventTarget {
 
   #shorten() {
     while (this.#said.length > ENTRIES_MAX) {
-      const { id } = this.#said.shift();
-      this.#ids.delete(id);
+      const gone = this.#said.shift();
+      this.#ids.delete(gone.id);
+      this.#cids.delete(`${gone.sender} ${gone.cid}`);
+      this.#tell('gone', gone);
     }
   }
 

@@ -1,5 +1,7 @@
 // Who is typing: "Ann is typing", "Ann and Bob are typing", "several people are typing".
 
+import { isolate } from '../text.js';
+
 const LASTS_MS = 6_000;
 
 export class Typists {
@@ -37,7 +39,7 @@ export class Typists {
   }
 
   #draw() {
-    const names = [...(this.#all.get(this.#place)?.values() ?? [])].map(({ name }) => name);
+    const names = [...(this.#all.get(this.#place)?.values() ?? [])].map(({ name }) => isolate(name));
     this.#line.classList.toggle('on', names.length > 0);
     if (!names.length) return;
     const who = names.length > 2 ? 'Several people' : names.join(' and ');

@@ -1,8 +1,9 @@
 // Shows a thread in a log: in groups by speaker and five minutes, at its end while the reader is there.
 
-import { bubble, group, isSoonAfter, note, showState, stateLine } from '../bubble.js';
+import { bubble, group, isSoonAfter, note, showState, stateLine, takeOut } from '../bubble.js';
 import { find } from '../dom.js';
 import { Scroll } from '../scroll.js';
+import { exactTime } from '../time.js';
 
 const TOP_PX = 80;
 
@@ -43,6 +44,9 @@ export class View {
   #changed({ kind, entry }) {
     if (kind === 'state') {
       this.#scroll.follow(() => this.#drawState(entry), { counts: false });
+    } else if (kind === 'gone') {
+      const { words, state } = this.#drawn.get(entry) ?? {};
+      if (words) takeOut(this.#log, words, ...(state ? [state] : []));
     } else if (kind === 'before') {
       const log = this.#log;
       const fromEnd = log.scrollHeight - log.scrollTop;
@@ -68,7 +72,9 @@ export class View {
   #draw(entry) {
     if (entry.who === 'note') {
       this.#group = null;
-      this.#log.append(note(entry.text));
+      const words = note(entry.text);
+      this.#log.append(words);
+      this.#drawn.set(entry, { words });
       return;
     }
     let drawn = this.#drawn.get(entry);
@@ -94,7 +100,10 @@ export class View {
   }
 
   #drawState(entry) {
-    const line = this.#drawn.get(entry)?.state;
-    if (line) showState(line, entry.state, { label: 'Retry', act: () => this.#again(entry) });
+    const { words, state } = this.#drawn.get(entry) ?? {};
+    if (!state) return;
+    // The server says when it was.
+    words.title = exactTime(entry.at);
+    showState(state, entry.state, { label: 'Retry', act: () => this.#again(entry) });
   }
 }

@@ -120,6 +120,20 @@ test('Access: the skip link is first, and the dialog traps and gives back focus'
   await expect(opener).toBeFocused();
 });
 
+test('Access: the skip link leads to the content of the screen that is there', async ({ pair }) => {
+  const [one] = await pair();
+  for (const screen of ['chat', 'rooms', 'account']) {
+    await one.evaluate((to) => (location.hash = `/${to}`), screen);
+    await expect(one.locator(`#${screen}`)).toBeVisible();
+    const { hash } = new URL(one.url());
+    await one.locator('.skip').focus();
+    await one.keyboard.press('Enter');
+    await expect(one.locator('#main')).toBeFocused();
+    await expect(one.locator(`#${screen}`)).toBeVisible();
+    expect(new URL(one.url()).hash).toBe(hash);
+  }
+});
+
 test('Access: nobody is told apart by colour alone', async ({ pair }) => {
   const [one, two] = await pair();
   await say(one, 'mine');

@@ -2,6 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PAYLOADS } from './payloads.js';
 import { expect, expectPhase, look, seek, serve, test as base } from './people.js';
 import { ME, ROOM, THEM, message, room, signIn, standInForAccounts } from './stand-in.js';
 
@@ -254,6 +255,27 @@ test.describe('The pool', () => {
     expect((await as(one.account, 'POST', new URL(one.url()).origin, '/pool/leave')).status).toBe(404);
   });
 
+  test('Pool: pressing twice asks once', async ({ person }) => {
+    let line;
+    const answers = [];
+    const slowly = () => new Promise((resolve) => answers.push(resolve));
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { answers: { 'POST /pool/join': slowly, 'POST /pool/leave': slowly } });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, '/account');
+    const posts = () => line.asked.filter((request) => request.startsWith('POST'));
+    await page.getByRole('button', { name: 'Find somebody' }).dblclick();
+    await expect.poll(() => answers.length).toBe(1);
+    answers[0]({ status: 202, body: { message: 'waiting for a match' } });
+    await page.getByRole('button', { name: 'Cancel' }).dblclick();
+    await expect.poll(() => answers.length).toBe(2);
+    answers[1]({ body: { message: 'left' } });
+    await expect(page.getByRole('button', { name: 'Find somebody' })).toBeVisible();
+    expect(posts()).toEqual(['POST /pool/join', 'POST /pool/leave']);
+  });
+
   test('Pool: who waits already is shown as waiting', async ({ member }) => {
     const one = await member({ tolerates });
     await goto(one, '/account');
@@ -400,6 +422,73 @@ test.describe('A private room', () => {
     await expect(said(page)).toHaveCount(1);
   });
 
+  test('Private room: what is on its way survives a reload, and is sent again under the same cid', async ({ person }) => {
+    let line;
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room()] });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, `/account/room/${ROOM}`);
+    await expect(page.locator('#account .room .note').first()).not.toHaveText('Loading …');
+    await write(page, 'hello');
+    const messages = () => line.heard.filter(({ type }) => type === 'message');
+    await expect.poll(() => messages().length).toBe(1);
+    await page.reload();
+    await expect(said(page)).toHaveText(['hello']);
+    await expect.poll(() => messages().length).toBe(2);
+    const [first, again] = messages();
+    expect(again).toEqual(first);
+    line.say({ type: 'message_ack', id: message(1).id, cid: again.cid, sent_at: message(1).sent_at });
+    await expect(states(page)).toHaveText(['Sent']);
+    await expect(said(page)).toHaveText(['hello']);
+  });
+
+  test('Private room: what is said there, and what it is called, is text whatever it looks like', async ({ person }) => {
+    const messages = PAYLOADS.map((content, index) => message(index, { content }));
+    const name = '<img src=x onerror="window.fired=1">';
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      await standInForAccounts(page, { rooms: [room({ user_a_room_name: name })], messages });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, '/account');
+    await expect(page.locator('.rooms-open .label')).toHaveText(name);
+    await goto(page, `/account/room/${ROOM}`);
+    await expect(page.getByRole('heading', { level: 1, name })).toBeVisible();
+    await expect(said(page).last()).toHaveText(PAYLOADS.at(-1));
+    await page.locator('#account .log').evaluate((log) => (log.scrollTop = 0));
+    await expect(said(page)).toHaveText(PAYLOADS);
+    expect(await page.locator('#account .bubble :not(a), #account img, #account script').count()).toBe(0);
+    expect(await page.evaluate(() => window.fired)).toBeUndefined();
+  });
+
+  test('Private room: rooms that were looked at leave nothing behind that listens', async ({ person }) => {
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      await standInForAccounts(page, { rooms: [room()] });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    const cdp = await page.context().newCDPSession(page);
+    const listeners = async () => {
+      let sum = 0;
+      for (const expression of ['window', 'document']) {
+        const { result } = await cdp.send('Runtime.evaluate', { expression });
+        sum += (await cdp.send('DOMDebugger.getEventListeners', { objectId: result.objectId })).listeners.length;
+      }
+      return sum;
+    };
+    const visit = async () => {
+      await enter(page, ROOM);
+      await goto(page, '/account');
+      await expect(page.locator('.rooms-open a')).toBeVisible();
+    };
+    await visit();
+    const before = await listeners();
+    for (let round = 0; round < 3; round += 1) await visit();
+    expect(await listeners()).toBe(before);
+  });
+
   test('Private room: what is refused can be tried again, under the same cid', async ({ person }) => {
     let count = 0;
     let line;
@@ -500,6 +589,76 @@ test.describe('A private room', () => {
     // Whoever comes back to it later finds no error either.
     await goto(two, `/account/room/${id}`);
     await expect(two.getByRole('heading', { name: 'This room has ended' })).toBeVisible();
+  });
+
+  test('Private room: what is asked about one room is never done to another', async ({ person }) => {
+    let line;
+    const asked = () => line.asked.filter((request) => /^(DELETE|PATCH)/.test(request));
+    const page = await person({ before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room({ user_a_room_name: 'One' }), room({ id: THEM, user_a_room_name: 'Two' })] });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    for (const path of [`/account/room/${THEM}`, '/account', `/account/room/${ROOM}`]) {
+      await goto(page, path);
+      await expect(page.locator('body')).toHaveAttribute('data-connection', 'online');
+    }
+    for (const name of ['Close the room', 'Rename the room']) {
+      await expect(page.getByRole('heading', { name: 'One' })).toBeVisible();
+      await page.getByRole('button', { name }).click();
+      await expect(page.getByRole('dialog')).toBeVisible();
+      // The dialog belongs to the room that it asks about.
+      await page.goBack();
+      await expect(page.getByRole('dialog')).toHaveCount(0);
+      await page.goBack();
+      await expect(page.getByRole('heading', { name: 'Two' })).toBeVisible();
+      expect(asked()).toEqual([]);
+      await page.goForward();
+      await page.goForward();
+    }
+    // And if it were still there, so would be its room.
+    await expect(page.getByRole('heading', { name: 'One' })).toBeVisible();
+    await page.getByRole('button', { name: 'Close the room' }).click();
+    await page.evaluate((id) => {
+      const real = HTMLDialogElement.prototype.close;
+      HTMLDialogElement.prototype.close = () => (HTMLDialogElement.prototype.close = real);
+      location.hash = `/account/room/${id}`;
+    }, THEM);
+    await expect(page.getByRole('heading', { name: 'Two' })).toBeVisible();
+    await page.getByRole('dialog').getByRole('button', { name: 'Close the room' }).click();
+    await expect.poll(asked).toEqual([`DELETE /rooms/${ROOM}`]);
+    await expect(page.getByRole('heading', { name: 'Two' })).toBeVisible();
+    await expect(page.locator('#account .ended')).toBeHidden();
+  });
+
+  test('Private room: it can be renamed before the server has described it', async ({ person }) => {
+    let line;
+    let isDown = true;
+    const page = await person({ tolerates, before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room()], answers: {
+        [`GET /rooms/${ROOM}`]: () => (isDown ? { status: 503, body: { error: 'no' }, headers: { 'Retry-After': '30' } } : null),
+        [`PATCH /rooms/${ROOM}/name`]: (request) => ({ body: { ...line.rooms[0], user_a_room_name: request.postDataJSON().name } }),
+      } });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, '/account');
+    await page.locator('.rooms-open a').click();
+    await page.getByRole('button', { name: 'Rename the room' }).click();
+    await page.getByRole('dialog').getByLabel('Name').fill('Before all');
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('heading', { name: 'Before all' })).toBeVisible();
+    isDown = false;
+  });
+
+  test('Private room: a question about a room goes with the room', async ({ member }) => {
+    const { one, two } = await together(member);
+    await one.getByRole('button', { name: 'Close the room' }).click();
+    await expect(one.getByRole('dialog')).toBeVisible();
+    await two.getByRole('button', { name: 'Close the room' }).click();
+    await two.getByRole('dialog').getByRole('button', { name: 'Close the room' }).click();
+    await expect(one.getByRole('heading', { name: 'This room has ended' })).toBeVisible();
+    await expect(one.getByRole('dialog')).toHaveCount(0);
   });
 
   test('Private room: an address that leads nowhere says so', async ({ member }) => {

@@ -254,6 +254,20 @@ test('Chat: the log sticks to the end only within 150 px of it, else counts new 
   await expect.poll(distance).toBeLessThan(2);
 });
 
+test('Chat: of what is said without end, the page holds the last thousand', async ({ person }) => {
+  let line;
+  const page = await person({ before: async (page) => (line = await standIn(page)) });
+  await seek(page);
+  line.send({ type: 'strangerJoined', pairId: 'p1', interests: [], mode: 'text', initiator: true });
+  await expectPhase(page, 'chatting');
+  const at = new Date().toISOString();
+  for (let number = 1; number <= 1_005; number += 1) line.send({ type: 'message', text: `message ${number}`, timestamp: at, id: String(number), pairId: 'p1' });
+  await expect(bubbles(page).last()).toHaveText('message 1005');
+  await expect(bubbles(page)).toHaveCount(1_000);
+  await expect(bubbles(page).first()).toHaveText('message 6');
+  await expect(page.locator('#log .note')).toHaveCount(0);
+});
+
 test('Chat: peer text is only ever text', async ({ pair }) => {
   test.setTimeout(40_000);
   expect(PAYLOADS.length).toBeGreaterThanOrEqual(60);

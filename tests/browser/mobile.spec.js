@@ -1,4 +1,5 @@
 import { bubbles, expect, expectPhase, input, say, seek, test } from './people.js';
+import { create, enter, enterHere, open, privately, say as sayInRoom, sayPrivately } from './rooms.js';
 
 const SIZES = [
   ['320x568', { viewport: { width: 320, height: 568 }, hasTouch: true, isMobile: true }],
@@ -23,6 +24,19 @@ const faults = (page) => page.evaluate(() => {
   }
   return found;
 });
+
+/** Which controls are too small for a finger, or to be written into without zooming. */
+const small = (page) => page.evaluate(() => [...document.querySelectorAll('button, input, textarea, a, label.switch, .choice label')]
+  .filter((element) => element.checkVisibility() && !element.closest('.skip, .bubble'))
+  // A radio or a switch is pressed by its label.
+  .filter((element) => !element.matches('label input'))
+  .flatMap((element) => {
+    const { width, height } = element.getBoundingClientRect();
+    const found = width < 44 || height < 44 ? [`${element.id || element.textContent}: ${width}x${height}`] : [];
+    const size = parseFloat(getComputedStyle(element).fontSize);
+    if (element.matches('input, textarea') && size < 16) found.push(`${element.id}: ${size} px`);
+    return found;
+  }));
 
 for (const [name, options] of SIZES) {
   test(`Mobile: usable at ${name}`, async ({ person }) => {
@@ -52,35 +66,70 @@ for (const [name, options] of SIZES) {
   });
 }
 
+for (const [name, options] of SIZES.slice(0, 2)) {
+  test(`Mobile: rooms, their people and letters are usable at ${name}`, async ({ person }) => {
+    test.setTimeout(60_000);
+    const bob = await enter(person, 'B'.repeat(32));
+    const long = await create(bob, 'W'.repeat(40));
+    const ann = await person(options);
+    const isFine = async () => expect([...await faults(ann), ...await small(ann)]).toEqual([]);
+    await enterHere(ann, 'W'.repeat(32));
+    await isFine();
+    await open(ann, long);
+    await sayInRoom(bob, 'Donaudampfschifffahrtsgesellschaftskapitän'.repeat(4));
+    await expect(ann.locator('.place .bubble')).toHaveCount(1);
+    await isFine();
+    await privately(bob, 'WWW');
+    await sayPrivately(bob, 'x'.repeat(200));
+    await ann.locator('.to-people').click();
+    await expect(ann.locator('.tabs .badge')).toBeVisible();
+    await isFine();
+    await ann.locator('.tabs').getByRole('link', { name: 'Private' }).click();
+    await expect(ann.locator('.in-lines .lines a')).toBeVisible();
+    await isFine();
+    await ann.locator('.in-lines .lines a').click();
+    await expect(ann.locator('.side .bubble')).toBeVisible();
+    await isFine();
+    await ann.goto(`${ann.url().split('#')[0]}#/rooms`);
+    await expect(ann.locator('.rooms-list')).toBeVisible();
+    await isFine();
+    await open(ann, long);
+    const address = ann.url();
+    await ann.getByRole('button', { name: 'Leave this room' }).click();
+    await ann.goto(address);
+    await expect(ann.getByRole('button', { name: 'Join again' })).toBeVisible();
+    await isFine();
+    await ann.getByRole('link', { name: 'All rooms' }).click();
+    await expect(ann.locator('.rooms-list')).toBeVisible();
+  });
+}
+
+test('Mobile: the header is as wide as what is below it', async ({ person }) => {
+  const page = await person({ viewport: { width: 1600, height: 900 } });
+  const edge = (selector) => page.locator(selector).evaluate((element) => element.getBoundingClientRect().left + parseFloat(getComputedStyle(element).paddingLeft));
+  expect(await edge('#start')).toBe(await edge('.bar'));
+  await enterHere(page, 'Ann');
+  expect(await edge('.columns')).toBe(await edge('.bar'));
+});
+
 test('Mobile: targets are 44 px or more, inputs have 16 px or more', async ({ person }) => {
   const options = SIZES[0][1];
   const [one, two] = await Promise.all([person(options), person()]);
-  const small = () => one.evaluate(() => [...document.querySelectorAll('button, input, textarea, a, label.switch, .choice label')]
-    .filter((element) => element.checkVisibility() && !element.closest('.skip, .bubble'))
-    // A radio or a switch is pressed by its label.
-    .filter((element) => !element.matches('label input'))
-    .flatMap((element) => {
-      const { width, height } = element.getBoundingClientRect();
-      const found = width < 44 || height < 44 ? [`${element.id || element.textContent}: ${width}x${height}`] : [];
-      const size = parseFloat(getComputedStyle(element).fontSize);
-      if (element.matches('input, textarea') && size < 16) found.push(`${element.id}: ${size} px`);
-      return found;
-    }));
   await one.getByLabel('What would you like to talk about?').fill('music,');
-  expect(await small()).toEqual([]);
+  expect(await small(one)).toEqual([]);
   await seek(one);
   await expectPhase(one, 'searching');
-  expect(await small()).toEqual([]);
+  expect(await small(one)).toEqual([]);
   await two.getByLabel('What would you like to talk about?').fill('music,');
   await seek(two);
   await expectPhase(one, 'chatting');
   await one.getByRole('button', { name: 'Emoji' }).click();
-  expect(await small()).toEqual([]);
+  expect(await small(one)).toEqual([]);
   await one.keyboard.press('Escape');
   await two.getByRole('button', { name: 'Next' }).click();
   await expectPhase(one, 'ended');
   await one.getByRole('button', { name: 'Settings' }).click();
-  expect(await small()).toEqual([]);
+  expect(await small(one)).toEqual([]);
 });
 
 test('Mobile: actions are in the lower third', async ({ pair }) => {

@@ -125,17 +125,21 @@ export const look = (page, isLooking) => page.evaluate((visible) => {
 
 /**
  * Stands in for the server on one page. `hear(command, socket)` is called with what the page sends; the returned
- * object has the sockets opened so far, and `send` for the newest.
+ * object has the sockets opened so far, and `send` for the newest. While it `isMute`, questions for the numbers wait for `answer`.
  */
 export async function standIn(page, hear = () => {}) {
-  const line = { sockets: [], heard: [] };
+  const line = { sockets: [], heard: [], questions: 0, isMute: false };
   line.send = (event) => line.sockets.at(-1).send(JSON.stringify(event));
+  line.answer = () => {
+    for (; line.questions > 0; line.questions -= 1) line.send({ type: 'stats', online: 1, searching: 0, pairs: 0 });
+  };
   await page.routeWebSocket(/\/ws/, (socket) => {
     line.sockets.push(socket);
     socket.onMessage((text) => {
       const command = JSON.parse(text);
       line.heard.push(command);
-      if (command.type === 'stats') line.send({ type: 'stats', online: 1, searching: 0, pairs: 0 });
+      if (command.type === 'stats') line.questions += 1;
+      if (!line.isMute) line.answer();
       hear(command, socket, line);
     });
   });

@@ -94,3 +94,21 @@ test('Rooms: two tabs are one person, with the same rooms and the same badges', 
   await again.getByRole('button', { name: 'Leave this room' }).click();
   await expect(ann.getByText('Choose a room, or make one of your own.')).toBeVisible();
 });
+
+test('Rooms: a tab that comes later has the same letters, and the same badges', async ({ person }) => {
+  const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'later');
+  await privately(bob, 'Ann');
+  await sayPrivately(bob, 'for all tabs');
+  await expect(ann.locator('#nav .badge')).toHaveText('1 unread');
+  // One that has not opened the rooms, and one that has.
+  const start = await ann.context().newPage();
+  await start.goto(ann.url().split('#')[0]);
+  await expect(start.locator('#nav .badge')).toHaveText('1 unread');
+  const rooms = await ann.context().newPage();
+  await rooms.goto(ann.url());
+  await expect(rooms.locator('#nav .badge')).toHaveText('1 unread');
+  await rooms.locator('.tabs').getByRole('link', { name: 'Private' }).click();
+  await rooms.getByRole('list', { name: 'Private conversations' }).getByRole('link', { name: 'Bob' }).click();
+  await expect(bubbles(rooms, 'other', '.side')).toHaveText(['for all tabs']);
+  for (const page of [ann, start, rooms]) await expect(page.locator('#nav .badge')).toHaveCount(0);
+});

@@ -19,11 +19,16 @@ export const states = (page, state, where = '.place') =>
 /** A person in the rooms. */
 export async function enter(person, name, options) {
   const page = await person(options);
+  await enterHere(page, name);
+  return page;
+}
+
+/** Lets a page go into the rooms. */
+export async function enterHere(page, name) {
   await page.getByRole('navigation', { name: 'Screens' }).getByRole('link', { name: 'Rooms' }).click();
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('button', { name: 'Enter the rooms' }).click();
   await expect(page.locator('body')).toHaveAttribute('data-connection', 'online');
-  return page;
 }
 
 let count = 0;

@@ -1,6 +1,6 @@
 import { PAYLOADS } from './payloads.js';
 import { serve, test } from './people.js';
-import { bubbles, create, enter, expect, input, meet, members, notJumping, open, post, roomLine, say, tap } from './rooms.js';
+import { bubbles, create, enter, expect, input, meet, members, notJumping, open, post, privately, roomLine, say, sayPrivately, tap, write } from './rooms.js';
 
 /** Browsers report each connection that fails. */
 const tolerates = /WebSocket|ERR_CONNECTION|Failed to load/;
@@ -264,15 +264,89 @@ test('Rooms: a draft is kept for each room', async ({ person }) => {
   await expect(input(ann)).toHaveValue('for the second');
 });
 
+test('Rooms: of what is said without end, the page holds the last thousand; what is confirmed stays where it is', async ({ person }) => {
+  let line;
+  const ann = await enter(person, 'Ann', { before: async (page) => (line = await tap(page)) });
+  await create(ann, 'without end');
+  const room = decodeURIComponent(ann.url().split('#/rooms/')[1]);
+  const at = new Date().toISOString();
+  const told = (number) => line.tell({ type: 'text', id: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`, room, sender: 'Bob', sender_id: 'bob-the-many', content: `message ${number}`, timestamp: at });
+  for (let number = 1; number <= 1_005; number += 1) told(number);
+  await expect(bubbles(ann, 'other').last()).toHaveText('message 1005');
+  await expect(bubbles(ann, 'other')).toHaveCount(1_000);
+  await expect(bubbles(ann, 'other').first()).toHaveText('message 6');
+  const last = await bubbles(ann, 'other').last().evaluateHandle((bubble) => bubble.closest('.group'));
+  await say(ann, 'mine');
+  await expect(ann.locator('.place .state')).toHaveText('Sent');
+  expect(await last.evaluate((group) => group.isConnected)).toBe(true);
+});
+
 test('Rooms: what is said is text, whatever it looks like', async ({ person }) => {
-  const [ann, bob] = await meet(person, ['<b>Ann</b>', 'Bob'], '<i>markup</i>');
-  const texts = PAYLOADS.slice(0, 8);
-  for (const text of texts) {
+  const [ann, bob] = await meet(person, ['<b>Ann</b>', 'Bob'], '<img src=x onerror="window.fired=1">');
+  for (const text of PAYLOADS) {
     await input(ann).fill(text);
     await input(ann).press('Enter');
   }
-  await expect(bubbles(bob, 'other')).toHaveCount(texts.length);
-  expect(await bob.locator('.place .bubble :not(a), #rooms img, #rooms script, #rooms b').count()).toBe(0);
+  await expect(bubbles(bob, 'other')).toHaveText(PAYLOADS);
+  await privately(ann, 'Bob');
+  for (const text of PAYLOADS) await sayPrivately(ann, text);
+  await bob.locator('.tabs').getByRole('link', { name: 'Private' }).click();
+  await bob.getByRole('list', { name: 'Private conversations' }).getByRole('link').click();
+  await expect(bubbles(bob, 'other', '.side')).toHaveText(PAYLOADS);
+  expect(await bob.locator('.bubble :not(a), #rooms img, #rooms script, #rooms b').count()).toBe(0);
   await expect(bob.locator('.place .other .name').first()).toHaveText('<b>Ann</b>');
-  await expect(bob.locator('.place h2')).toHaveText(/^<i>markup<\/i>/);
+  await expect(bob.locator('.place h2')).toHaveText(/^<img src=x/);
+  for (const page of [ann, bob]) expect(await page.evaluate(() => window.fired)).toBeUndefined();
+});
+
+test('Rooms: names of people and rooms are text, whatever they look like', async ({ person }) => {
+  const names = PAYLOADS.filter((name) => name.length <= 32).slice(0, 6);
+  const bob = await enter(person, 'Bob');
+  const room = await create(bob, '<svg onload="window.fired=1">');
+  for (const name of names) {
+    const other = await enter(person, name);
+    await open(other, room);
+    await write(input(other), 'h');
+    await expect(bob.locator('.place .typing span')).toContainText(name);
+    await other.getByRole('button', { name: 'Leave this room' }).click();
+    await expect(bob.locator('.place .note').last()).toContainText(name);
+    await other.close();
+  }
+  for (const name of PAYLOADS.filter((name) => name.length <= 64)) await post(bob, '/api/rooms', { name });
+  await bob.reload();
+  await expect(bob.getByRole('list', { name: 'More rooms' }).locator('li')).not.toHaveCount(0);
+  expect(await bob.locator('#rooms :is(img, script, iframe, b, object, embed, video, audio, math, details)').count()).toBe(0);
+  expect(await bob.evaluate(() => window.fired)).toBeUndefined();
+});
+
+test('Rooms: the way back leads to a room that one has left, but not into it', async ({ person }) => {
+  const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'left for good');
+  const first = await ann.locator('.place h2').textContent();
+  await create(ann, 'the next');
+  await roomLine(ann, first).click();
+  await ann.getByRole('button', { name: 'Leave this room' }).click();
+  await expect(members(bob)).toHaveText([/^Bob/]);
+  await ann.goBack();
+  await ann.goBack();
+  await expect(ann.getByText(`You have left “${first}”.`)).toBeVisible();
+  await ann.reload();
+  await expect(ann.getByText(`You have left “${first}”.`)).toBeVisible();
+  await expect(members(bob)).toHaveText([/^Bob/]);
+  await ann.getByRole('button', { name: 'Join again' }).click();
+  await expect(members(bob)).toHaveText([/^Bob/, /^Ann/]);
+  await expect(input(ann)).toBeFocused();
+  await ann.getByRole('button', { name: 'Leave this room' }).click();
+  await open(ann, first);
+  await expect(members(bob)).toHaveText([/^Bob/, /^Ann/]);
+});
+
+test('Rooms: a name from right to left turns round nothing beside it', async ({ person }) => {
+  const [ann, bob] = await meet(person, ['Ann', 'דנה'], 'right to left');
+  await write(input(bob), 'h');
+  await expect(ann.locator('.place .typing span')).toHaveText('\u2068דנה\u2069 is typing');
+  await say(bob, '\u202Etxet');
+  await expect(bubbles(ann, 'other')).toHaveCSS('unicode-bidi', 'isolate');
+  await expect(ann.locator('.place .other bdi.name')).toHaveText('דנה');
+  await bob.getByRole('button', { name: 'Leave this room' }).click();
+  await expect(ann.locator('.place .note').last()).toHaveText('\u2068דנה\u2069 left');
 });

@@ -28,7 +28,7 @@ export const signIn = (page, { lasts = 3_600 } = {}) => page.addInitScript(([kep
 }, [{ token: token(lasts), user: ME, until: Date.now() + lasts * 1_000 }]);
 
 /**
- * Answers what the page asks for: `answers` maps "METHOD /path" to a function that returns { status, body, headers }.
+ * Answers what the page asks for: `answers` maps "METHOD /path" to a function that returns { status, body, headers }, or a promise of that.
  * Returns { asked, notices, sockets }: the requests, and the WebSockets for notices and in rooms.
  */
 export async function standInForAccounts(page, { rooms = [], messages = [], answers = {}, hear = () => {} } = {}) {
@@ -45,7 +45,7 @@ export async function standInForAccounts(page, { rooms = [], messages = [], answ
     if (pathname.endsWith('.js')) return route.continue();
     line.asked.push(`${request.method()} ${pathname}`);
     const named = answers[`${request.method()} ${pathname}`] ?? usual[`${request.method()} ${pathname}`];
-    let answer = named?.(request);
+    let answer = await named?.(request);
     if (!answer && pathname.endsWith('/messages')) {
       const before = searchParams.get('before');
       const until = before ? line.messages.findIndex(({ id }) => id === before) : line.messages.length;
