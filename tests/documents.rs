@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use passerby::app::ROUTES;
@@ -539,6 +540,48 @@ fn the_rooms_answer_with_every_documented_status_and_no_other() {
         let documented: BTreeSet<String> = documented.expect("responses").keys().cloned().collect();
         assert_eq!(statuses, documented, "{method} {path}");
     }
+}
+
+/// The codes of errors that are spelt in the source of one service, and those that all services share.
+fn codes_in_source(service: &str) -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let folder = std::fs::read_dir(root.join("service").join(service)).expect("a folder");
+    let files = folder.map(|entry| entry.expect("an entry").path());
+    let mut codes = BTreeSet::new();
+    for file in files.chain([root.join("wire/fault.rs")]) {
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let source = std::fs::read_to_string(file).expect("source");
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        for opening in ["Fault::new(", "Fault::store(", "Self::new("] {
+            let codes_of = source.split(opening).skip(1).filter_map(|rest| {
+                let (code, _) = rest.trim_start().strip_prefix('"')?.split_once('"')?;
+                Some(code.to_owned())
+            });
+            codes.extend(codes_of);
+        }
+    }
+    codes
+}
+
+#[test]
+fn every_code_that_strangers_and_accounts_can_be_told_is_documented() {
+    let server = Server::plain();
+    let api = document(&server, "/asyncapi.yaml");
+    let documented = |message: &str| -> BTreeSet<String> {
+        let code = &api["components"]["messages"][message]["payload"]["properties"]["code"];
+        let codes = code["enum"].as_array().expect("a list").iter();
+        codes.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    assert_eq!(
+        documented("strangersHearsError"),
+        codes_in_source("stranger")
+    );
+    assert_eq!(
+        documented("privateRoomHearsError"),
+        codes_in_source("account")
+    );
 }
 
 #[test]
