@@ -1076,14 +1076,7 @@ fn typing_is_told_to_the_others() {
 
 #[test]
 fn a_slow_member_costs_only_themself() {
-    let server = Server::start(&[
-        "--message-rate",
-        "0",
-        "--frame-rate",
-        "0",
-        "--byte-rate",
-        "0",
-    ]);
+    let server = Server::start(support::UNGUARDED);
     let mut sleeper = Guest::come(&server, "sleeper");
     sleeper.join("general");
     let (mut alice, mut bob) = (Guest::come(&server, "alice"), Guest::come(&server, "bob"));
@@ -1121,14 +1114,7 @@ fn a_slow_member_costs_only_themself() {
 
 #[test]
 fn many_members_hear_the_same_in_the_same_order() {
-    let server = Server::start(&[
-        "--message-rate",
-        "0",
-        "--frame-rate",
-        "0",
-        "--byte-rate",
-        "0",
-    ]);
+    let server = Server::start(support::UNGUARDED);
     let count = 60;
     let mut guests: Vec<Guest> = (0..count)
         .map(|number| Guest::come(&server, &format!("g{number}")))

@@ -955,14 +955,7 @@ fn text_arrives_as_it_was_meant() {
 
 #[test]
 fn a_thousand_messages_arrive_once_and_in_order() {
-    let server = Server::start(&[
-        "--message-rate",
-        "0",
-        "--frame-rate",
-        "0",
-        "--byte-rate",
-        "0",
-    ]);
+    let server = Server::start(support::UNGUARDED);
     let (mut one, mut other) = server.pair();
     for number in 0..1_000 {
         one.say(

@@ -23,14 +23,7 @@ fn calls(server: &Server) -> (f64, f64, f64) {
 /// Two people in a conversation, on a server without limits.
 fn pair() -> (Server, Client, Client) {
     let server = Launch {
-        flags: &[
-            "--message-rate",
-            "0",
-            "--frame-rate",
-            "0",
-            "--byte-rate",
-            "0",
-        ],
+        flags: support::UNGUARDED,
         ..Launch::default()
     }
     .start();

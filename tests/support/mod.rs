@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub use client::Client;
 pub use members::Member;
 pub use raw::{Raw, Response};
-pub use server::{Launch, Server};
+pub use server::{Launch, Server, UNGUARDED};
 
 /// How long something may take that should happen at once, on a machine that has other things to do.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -31,6 +31,16 @@ pub struct Launch<'a> {
     pub listens_elsewhere: bool,
 }
 
+/// The flags of a server that does not limit what one client sends.
+pub const UNGUARDED: &[&str] = &[
+    "--message-rate",
+    "0",
+    "--frame-rate",
+    "0",
+    "--byte-rate",
+    "0",
+];
+
 /// A running server. It is killed when this is dropped, and must not have panicked until then.
 pub struct Server {
     child: Child,
