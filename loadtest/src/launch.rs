@@ -23,7 +23,7 @@ use crate::{probe, session::Setting};
 const READY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Every limit that would stand in the way of so many clients on one machine.
-pub(crate) const UNLIMITED: [&str; 14] = [
+pub(crate) const UNLIMITED: [&str; 16] = [
     "--log",
     "error",
     "--skip-rate",
@@ -33,6 +33,8 @@ pub(crate) const UNLIMITED: [&str; 14] = [
     "--connect-rate",
     "0",
     "--http-rate",
+    "0",
+    "--room-rate",
     "0",
     "--rematch-after-ms",
     "0",
