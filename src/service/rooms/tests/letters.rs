@@ -148,38 +148,75 @@ fn whoever_would_miss_a_letter_is_given_up_and_finds_the_last_ones_next_time() {
     assert_eq!(letters(&mut world, again), expected);
 }
 
-#[test]
-fn letters_to_whoever_is_behind_count_like_those_to_the_absent() {
-    let mut world = World::new(limits::DELIVERIES_PER_TURN);
-    let bob = write_to_alice(&mut world, 30);
+/// Writes as many letters to people who have gone as one may get, and to more people than all letters have room for.
+fn flood(world: &mut World, bob: ConnId) {
+    let text = long(0);
+    let readers = 2 * limits::LETTER_BYTES_MAX / (limits::LETTERS_MAX * text.len());
+    for reader in 0..readers {
+        let reader = format!("reader{reader}");
+        let conn = world.come(&reader);
+        world.go(conn);
+        for _ in 0..limits::LETTERS_MAX {
+            world.whisper(bob, &reader, &text);
+            world.write();
+            let echo = world.hear(bob).pop().expect("an echo");
+            assert_eq!(echo["delivered"], false, "{echo}");
+        }
+    }
+}
+
+/// Alice comes, and takes nothing but what fills her lane.
+fn stalled_alice(world: &mut World) -> ConnId {
     let alice = world
         .knock("user_id=alice&username=alice")
         .expect("welcome");
     world.stalled.insert(alice);
     world.settle();
-    // Everything that can be kept is kept for others.
-    let text = long(0);
-    let mut kept = 0;
-    'full: for reader in 0.. {
-        let conn = world.come(&format!("reader{reader}"));
-        world.go(conn);
-        for _ in 0..limits::LETTERS_MAX {
-            world.whisper(bob, &format!("reader{reader}"), &text);
-            world.write();
-            let heard = world.hear(bob);
-            if heard[0]["type"] == "error" {
-                assert_eq!(heard[0]["code"], "mailbox_full");
-                break 'full;
-            }
-            kept += text.len();
-        }
-    }
-    assert!(kept > limits::LETTER_BYTES_MAX * 9 / 10);
-    world.whisper(bob, "alice", &text);
+    alice
+}
+
+#[test]
+fn a_flood_of_letters_takes_nothing_from_small_mailboxes() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, 30);
+    let carl = world.come("carl");
+    world.go(carl);
+    world.whisper(bob, "carl", "see you tomorrow");
     world.write();
-    assert_eq!(world.hear(bob)[0]["code"], "mailbox_full");
-    world.whisper(bob, "bob", "a note to myself");
-    assert!(is_delivered(&mut world, bob));
+    let alice = stalled_alice(&mut world);
+    world.hear(bob);
+    flood(&mut world, bob);
+    // Whoever is behind is written to as before, and misses nothing.
+    world.whisper(bob, "alice", "still waiting");
+    assert!(!is_delivered(&mut world, bob));
+    world.wake(alice);
+    world.settle();
+    let expected: Vec<String> = (0..30).map(long).chain(["still waiting".into()]).collect();
+    assert_eq!(letters(&mut world, alice), expected);
+    assert!(world.dropped.is_empty());
+    let carl = world.knock("user_id=carl&username=carl").expect("welcome");
+    world.settle();
+    assert_eq!(letters(&mut world, carl), ["see you tomorrow"]);
+}
+
+#[test]
+fn whoever_is_behind_with_most_is_given_up_when_others_need_the_room() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, limits::LETTERS_MAX);
+    let alice = stalled_alice(&mut world);
+    flood(&mut world, bob);
+    assert_eq!(world.dropped, [alice]);
+    world.settle();
+    let again = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.settle();
+    let left = letters(&mut world, again);
+    let expected: Vec<String> = (limits::LETTERS_MAX - left.len()..limits::LETTERS_MAX)
+        .map(long)
+        .collect();
+    assert!(!left.is_empty() && left.len() < limits::LETTERS_MAX);
+    assert_eq!(left, expected);
 }
 
 #[test]
