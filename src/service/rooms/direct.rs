@@ -64,14 +64,20 @@ impl Rooms {
         self.sockets[conn.index()].late.as_deref()?.letter
     }
 
-    /// Gives the message in the scratch text to its recipient: at once to every socket that has all that was kept before,
-    /// and in its place to the others. Whether anybody has it now.
+    /// Gives the message in the scratch text to its recipient: at once to every socket that has all that was kept before and
+    /// takes what it is given, and in its place to the others. Whether anybody has it now.
     fn hand_over(&mut self, recipient: &str, turn: &mut Turn<'_>) -> bool {
         let now_us = turn.now.micros;
         let reader = self.people.know(recipient, now_us);
-        let (mut is_delivered, mut has_to_wait) = (false, !self.people.person(reader).is_here());
-        for socket in &self.people.person(reader).sockets {
-            if self.next_letter(*socket).is_some() {
+        let person = self.people.person(reader);
+        let number = person.letters.end();
+        let (mut is_delivered, mut has_to_wait) = (false, !person.is_here());
+        for socket in &person.sockets {
+            let late = &mut self.sockets[socket.index()].late;
+            if late.as_deref().is_some_and(|late| late.letter.is_some()) {
+                has_to_wait = true;
+            } else if turn.out.is_high(*socket) {
+                late.get_or_insert_default().letter = Some(number);
                 has_to_wait = true;
             } else {
                 frame::write(turn.out.lane(*socket), Kind::Text, &self.text);

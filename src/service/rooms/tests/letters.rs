@@ -99,11 +99,7 @@ fn when_the_slow_tab_goes_nothing_waits_any_more() {
 fn an_echo_says_whether_a_letter_has_reached_anybody() {
     let mut world = World::new(limits::DELIVERIES_PER_TURN);
     let bob = write_to_alice(&mut world, 30);
-    let alice = world
-        .knock("user_id=alice&username=alice")
-        .expect("welcome");
-    world.stalled.insert(alice);
-    world.settle();
+    let alice = stalled_alice(&mut world);
     world.whisper(bob, "alice", "still waiting");
     assert!(!is_delivered(&mut world, bob), "it waits behind the others");
     world.wake(alice);
@@ -113,14 +109,74 @@ fn an_echo_says_whether_a_letter_has_reached_anybody() {
     assert_eq!(heard[30], "still waiting");
     world.whisper(bob, "alice", "now");
     assert!(is_delivered(&mut world, bob));
-    // A high lane is no reason to withhold it: whoever does not read is given up as in rooms.
+}
+
+/// Somebody stops reading, and Bob writes until their lane is full; how many letters that took.
+fn fill_lane(world: &mut World, bob: ConnId, alice: ConnId) -> usize {
     world.stalled.insert(alice);
-    let before = world.out.queued(alice);
-    for number in 0..20 {
+    let mut number = 0;
+    while !world.out.is_high(alice) {
         world.whisper(bob, "alice", &long(number));
-        assert!(is_delivered(&mut world, bob));
+        assert!(is_delivered(world, bob));
+        number += 1;
     }
-    assert!(world.out.queued(alice) - before > limits::QUEUE_HIGH_BYTES);
+    number
+}
+
+#[test]
+fn what_is_written_to_whoever_does_not_read_waits_and_is_not_delivered() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, alice) = (world.come("bob"), world.come("alice"));
+    let given = fill_lane(&mut world, bob, alice);
+    let queued = world.out.queued(alice);
+    for number in given..given + 20 {
+        world.whisper(bob, "alice", &long(number));
+        assert!(!is_delivered(&mut world, bob));
+    }
+    world.end_turn();
+    assert_eq!(world.out.queued(alice), queued);
+    world.wake(alice);
+    world.settle();
+    let expected: Vec<String> = (0..given + 20).map(long).collect();
+    assert_eq!(letters(&mut world, alice), expected);
+    world.whisper(bob, "alice", "now");
+    assert!(is_delivered(&mut world, bob));
+    world.settle();
+    assert_eq!(letters(&mut world, alice), ["now"]);
+    assert!(world.paused.is_empty());
+}
+
+#[test]
+fn a_letter_that_one_tab_was_given_waits_for_the_one_that_does_not_read() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, slow) = (world.come("bob"), world.come("alice"));
+    let quick = world.tab(slow);
+    world.settle();
+    let given = fill_lane(&mut world, bob, slow);
+    world.hear(quick);
+    for words in ["one", "two"] {
+        world.whisper(bob, "alice", words);
+        assert!(is_delivered(&mut world, bob), "the other tab has it");
+    }
+    assert_eq!(letters(&mut world, quick), ["one", "two"]);
+    world.wake(slow);
+    world.settle();
+    assert_eq!(letters(&mut world, slow)[given..], ["one", "two"]);
+}
+
+#[test]
+fn what_waited_for_whoever_did_not_read_is_there_when_they_come_again() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, alice) = (world.come("bob"), world.come("alice"));
+    fill_lane(&mut world, bob, alice);
+    world.whisper(bob, "alice", "call me");
+    assert!(!is_delivered(&mut world, bob));
+    world.go(alice);
+    let again = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.settle();
+    assert_eq!(letters(&mut world, again), ["call me"]);
 }
 
 #[test]
