@@ -852,6 +852,33 @@ fn names_can_be_seen_and_are_not_the_server_s() {
 }
 
 #[test]
+fn nothing_is_kept_for_who_can_never_come() {
+    let server = Server::plain();
+    let mut alice = Guest::come(&server, "alice");
+    let message = "The recipient must be an id that somebody can have.";
+    for recipient in ["SyStem", "\u{200b}", "bob\u{202e}", " "] {
+        alice
+            .client
+            .say(json!({ "type": "text", "content": "x", "recipient": recipient, "cid": "1" }));
+        let error = alice.client.expect_error("bad_field");
+        assert_eq!(
+            (&error["field"], &error["cid"], &error["message"]),
+            (&json!("recipient"), &json!("1"), &json!(message)),
+            "{recipient:?}"
+        );
+        let posting =
+            json!({ "content": "x", "sender": "C", "sender_id": "c", "recipient": recipient });
+        let response = post(&server, "/api/messages", &posting);
+        assert_eq!((response.status, &*response.error()), (400, message));
+    }
+    // Whoever could come is written to.
+    alice
+        .client
+        .say(json!({ "type": "text", "content": "x", "recipient": "bob" }));
+    assert_eq!(alice.client.expect("private")["delivered"], false);
+}
+
+#[test]
 fn plain_requests_speak_from_outside() {
     let server = Server::plain();
     let (mut alice, bob) = (Guest::come(&server, "alice"), Guest::come(&server, "bob"));
