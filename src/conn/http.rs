@@ -157,6 +157,7 @@ impl<A: Application> Connections<A> {
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
                 self.http_leave(id, face, subscriber, turn.now);
+                self.note_whole(id, turn);
                 self.app.opened(id, face, turn);
                 if !input.is_empty() {
                     self.ws_received(id, &mut input, turn);
@@ -271,6 +272,7 @@ impl<A: Application> Connections<A> {
         };
         turn.stats.requests += 1;
         self.share.spend();
+        self.note_whole(id, turn);
         match self.app.request(&request, turn) {
             Reply::Open(face, key) => {
                 upgrade::accept(turn.out.lane(id), key);

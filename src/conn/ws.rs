@@ -138,6 +138,7 @@ impl<A: Application> Connections<A> {
                 Message::Text(_) | Message::Binary(_) => {
                     turn.stats.messages_in += 1;
                     ws.amid_ms = 0;
+                    self.whole = turn.out.queued(id);
                     self.app.said(id, ws.face, message, turn);
                 }
                 Message::Ping(payload) => {
