@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 
-use passerby::conn::{self, Application, Connections, Reply, Request, Turn};
+use passerby::conn::{self, Application, Connections, Late, Reply, Request, Turn};
 use passerby::kernel::id::ConnId;
 use passerby::kernel::stats::CloseCause;
 use passerby::limits;
@@ -22,6 +22,8 @@ use support::{Client, PATIENCE, Raw};
 
 /// Returns what is said, and panics when asked to, also amid an answer. Says over HTTP how often, and which connections have gone.
 struct Clumsy {
+    /// Who is answered a little later, and whether with an open socket.
+    late: Vec<(ConnId, bool)>,
     gone: mpsc::Sender<CloseCause>,
 }
 
@@ -30,6 +32,11 @@ impl Application for Clumsy {
 
     fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, ()> {
         assert_ne!(request.head.path, "/panic", "as was asked for");
+        if request.head.path.starts_with("/late") {
+            let key = upgrade::check(request.head).ok();
+            self.late.push((request.conn, key.is_some()));
+            return Reply::Later(key);
+        }
         match upgrade::check(request.head) {
             Ok(key) => Reply::Open((), key),
             Err(_) => {
@@ -59,6 +66,16 @@ impl Application for Clumsy {
 
     fn dismissed(&mut self, _: ConnId, (): (), _: &mut Turn<'_>) {}
 
+    fn next_late(&mut self) -> Option<(ConnId, Late<()>)> {
+        let (conn, opens) = self.late.pop()?;
+        let late = if opens {
+            Late::Open(())
+        } else {
+            Late::Respond(Response::new(Status::NO_CONTENT))
+        };
+        Some((conn, late))
+    }
+
     fn draining(&mut self) {}
 
     fn elapsed(&mut self, _: &mut Turn<'_>) {}
@@ -81,8 +98,12 @@ impl Loop {
     fn start() -> Self {
         let (started, start) = mpsc::channel();
         let (sender, gone) = mpsc::channel();
+        let clumsy = Clumsy {
+            late: Vec::new(),
+            gone: sender,
+        };
         let thread = thread::spawn(move || {
-            let conns = Connections::new(Clumsy { gone: sender }, conn::Settings::default());
+            let conns = Connections::new(clumsy, conn::Settings::default());
             let settings = net::Settings {
                 bind: vec!["127.0.0.1:0".parse().expect("an address")],
                 sockets_max: 100,
@@ -180,6 +201,27 @@ fn what_waited_for_another_turn_costs_only_its_own_connection_too() {
     bystander.send("I noticed nothing");
     assert_eq!(bystander.hear_text(), "I noticed nothing");
     drop((bystander, unlucky));
+    server.stop();
+}
+
+#[test]
+fn what_waited_for_an_answer_costs_only_its_own_connection_too() {
+    let server = Loop::start();
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+    let mut unlucky = Raw::connect(server.address);
+    unlucky.send(get("/late") + &get("/late") + &get("/panic"));
+    for status in [204, 204, 500] {
+        assert_eq!(unlucky.response().status, status);
+    }
+    unlucky.expect_end();
+    let mut unlucky = Raw::connect(server.address);
+    let handshake = support::raw::handshake("/late").into_bytes();
+    let said = ["one", "panic"].map(support::raw::text).concat();
+    unlucky.send([&handshake[..], b"\r\n", &said].concat());
+    assert_eq!(unlucky.response().status, 101);
+    assert_eq!(unlucky.text(), "one");
+    assert_eq!(unlucky.close_frame().0, 1011);
+    unlucky.expect_end();
     server.stop();
 }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use super::Admission;
 use super::application::{Application, Late, Reply, Request, Turn};
+use super::share::Carry;
 use super::table::{Connections, Paused, Phase};
 use super::ws::Ws;
 use crate::kernel::addresses::Subscriber;
@@ -331,13 +332,20 @@ impl<A: Application> Connections<A> {
         match (late, &awaiting.key) {
             (Late::Open(face), Some(key)) => {
                 upgrade::accept(turn.out.lane(id), key);
-                let mut input = self
+                let input = self
                     .http(id)
                     .map_or_else(Vec::new, |http| std::mem::take(&mut http.input));
                 self.http_leave(id, face, None, turn.now);
                 self.app.opened(id, face, turn);
                 if !input.is_empty() {
-                    self.ws_received(id, &mut input, turn);
+                    self.ws_rest(
+                        id,
+                        Carry {
+                            bytes: input,
+                            at: 0,
+                        },
+                    );
+                    self.weigh(id, turn);
                 }
                 self.unpause(id, Paused::ANSWER, turn);
             }
@@ -362,8 +370,14 @@ impl<A: Application> Connections<A> {
                 match self.http_respond(id, response, &awaiting, turn) {
                     Step::Finish => self.finish(id, turn),
                     _ => {
-                        self.unpause(id, Paused::ANSWER, turn);
-                        self.http_continue(id, turn);
+                        // What came meanwhile goes on in another turn, like all that waits.
+                        if self.http(id).is_some_and(|http| !http.input.is_empty()) {
+                            self.rest(id);
+                            self.unpause(id, Paused::ANSWER, turn);
+                        } else {
+                            self.unpause(id, Paused::ANSWER, turn);
+                            self.http_continue(id, turn);
+                        }
                     }
                 }
             }

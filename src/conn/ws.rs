@@ -99,7 +99,7 @@ impl<A: Application> Connections<A> {
     }
 
     /// Has the rest of what came wait for another turn.
-    fn ws_rest(&mut self, id: ConnId, carry: Carry) {
+    pub(super) fn ws_rest(&mut self, id: ConnId, carry: Carry) {
         if matches!(self.conn(id).map(|conn| &conn.phase), Some(Phase::Ws(_))) {
             self.share.keep(id, carry);
             self.rest(id);
