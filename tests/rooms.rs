@@ -1071,6 +1071,47 @@ fn pages_elsewhere_need_leave() {
 }
 
 #[test]
+fn refusals_can_be_read_by_pages_from_elsewhere_too() {
+    let server = Server::start(&[
+        "--allowed-origins",
+        "https://friend.example",
+        "--trusted-proxies",
+        "127.0.0.1",
+        "--http-rate",
+        "1",
+        "--http-burst",
+        "2",
+    ]);
+    let from = |origin: &str| format!("X-Forwarded-For: 203.0.113.7\r\nOrigin: {origin}\r\n");
+    let (friend, foreign) = (
+        from("https://friend.example"),
+        from("https://foreign.example"),
+    );
+    for (target, fields, readable) in [
+        ("/api/messages", &friend, Some("https://friend.example")),
+        ("/api/messages", &foreign, None),
+        ("/", &friend, None),
+    ] {
+        let mut raw = server.raw();
+        raw.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: test\r\n{fields}Content-Length: 10000000\r\n\r\n"
+        ));
+        let response = raw.response();
+        assert_eq!(response.status, 413);
+        assert_eq!(response.field("access-control-allow-origin"), readable);
+    }
+    // So are those for asking too much.
+    let ask = || request(&server, "GET", "/api/rooms", &friend, "");
+    let response = (0..20).map(|_| ask()).find(|answer| answer.status == 429);
+    let response = response.expect("a refusal");
+    assert_eq!(
+        response.field("access-control-allow-origin"),
+        Some("https://friend.example")
+    );
+    assert!(response.field("retry-after").is_some());
+}
+
+#[test]
 fn typing_is_told_to_the_others() {
     let server = Server::plain();
     let (mut alice, mut bob) = (Guest::come(&server, "alice"), Guest::come(&server, "bob"));
