@@ -147,6 +147,31 @@ fn what_is_written_to_whoever_does_not_read_waits_and_is_not_delivered() {
 }
 
 #[test]
+fn whoever_reads_too_slowly_to_be_given_letters_is_not_read_from_without_end() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, alice) = (world.come("bob"), world.come("alice"));
+    let given = fill_lane(&mut world, bob, alice);
+    world.whisper(bob, "alice", "one");
+    assert!(!is_delivered(&mut world, bob));
+    // Not high any more, and not drained.
+    let count = world.out.queued(alice) - 2 * limits::QUEUE_LOW_BYTES;
+    let read = world.out.pending(alice)[..count].to_vec();
+    world.out.wrote(alice, count);
+    world.written.entry(alice).or_default().extend(read);
+    world.whisper(alice, "bob", "two");
+    world.write();
+    assert!(world.paused.contains(&alice));
+    world.stalled.remove(&alice);
+    world.flush(alice);
+    world.act(|rooms, turn| rooms.drained(alice, turn));
+    world.settle();
+    assert!(world.paused.is_empty());
+    assert_eq!(letters(&mut world, bob), ["two"]);
+    let heard = letters(&mut world, alice);
+    assert_eq!(heard[given..], ["one", "two"], "the letter and the echo");
+}
+
+#[test]
 fn a_letter_that_one_tab_was_given_waits_for_the_one_that_does_not_read() {
     let mut world = World::new(limits::DELIVERIES_PER_TURN);
     let (bob, slow) = (world.come("bob"), world.come("alice"));
