@@ -181,7 +181,7 @@ pub const BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const LETTERS_MAX: usize = 100;
 /// How long they are kept, and absent people remembered, in milliseconds.
 pub const LETTER_MS: u64 = 86_400_000;
-/// What is kept for all absent people together, in bytes.
+/// What is kept for all absent people together, in bytes: where most is kept, the oldest letters make room.
 pub const LETTER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What is kept, of that, for ids that were never here, in bytes.
 pub const UNSEEN_LETTER_BYTES_MAX: usize = LETTER_BYTES_MAX / 8;

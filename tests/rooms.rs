@@ -852,6 +852,33 @@ fn names_can_be_seen_and_are_not_the_server_s() {
 }
 
 #[test]
+fn nothing_is_kept_for_who_can_never_come() {
+    let server = Server::plain();
+    let mut alice = Guest::come(&server, "alice");
+    let message = "The recipient must be an id that somebody can have.";
+    for recipient in ["SyStem", "\u{200b}", "bob\u{202e}", " "] {
+        alice
+            .client
+            .say(json!({ "type": "text", "content": "x", "recipient": recipient, "cid": "1" }));
+        let error = alice.client.expect_error("bad_field");
+        assert_eq!(
+            (&error["field"], &error["cid"], &error["message"]),
+            (&json!("recipient"), &json!("1"), &json!(message)),
+            "{recipient:?}"
+        );
+        let posting =
+            json!({ "content": "x", "sender": "C", "sender_id": "c", "recipient": recipient });
+        let response = post(&server, "/api/messages", &posting);
+        assert_eq!((response.status, &*response.error()), (400, message));
+    }
+    // Whoever could come is written to.
+    alice
+        .client
+        .say(json!({ "type": "text", "content": "x", "recipient": "bob" }));
+    assert_eq!(alice.client.expect("private")["delivered"], false);
+}
+
+#[test]
 fn plain_requests_speak_from_outside() {
     let server = Server::plain();
     let (mut alice, bob) = (Guest::come(&server, "alice"), Guest::come(&server, "bob"));
@@ -1041,6 +1068,47 @@ fn pages_elsewhere_need_leave() {
         support::raw::handshake("/api/ws?user_id=a&username=a")
     ));
     assert_eq!(raw.response().status, 403);
+}
+
+#[test]
+fn refusals_can_be_read_by_pages_from_elsewhere_too() {
+    let server = Server::start(&[
+        "--allowed-origins",
+        "https://friend.example",
+        "--trusted-proxies",
+        "127.0.0.1",
+        "--http-rate",
+        "1",
+        "--http-burst",
+        "2",
+    ]);
+    let from = |origin: &str| format!("X-Forwarded-For: 203.0.113.7\r\nOrigin: {origin}\r\n");
+    let (friend, foreign) = (
+        from("https://friend.example"),
+        from("https://foreign.example"),
+    );
+    for (target, fields, readable) in [
+        ("/api/messages", &friend, Some("https://friend.example")),
+        ("/api/messages", &foreign, None),
+        ("/", &friend, None),
+    ] {
+        let mut raw = server.raw();
+        raw.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: test\r\n{fields}Content-Length: 10000000\r\n\r\n"
+        ));
+        let response = raw.response();
+        assert_eq!(response.status, 413);
+        assert_eq!(response.field("access-control-allow-origin"), readable);
+    }
+    // So are those for asking too much.
+    let ask = || request(&server, "GET", "/api/rooms", &friend, "");
+    let response = (0..20).map(|_| ask()).find(|answer| answer.status == 429);
+    let response = response.expect("a refusal");
+    assert_eq!(
+        response.field("access-control-allow-origin"),
+        Some("https://friend.example")
+    );
+    assert!(response.field("retry-after").is_some());
 }
 
 #[test]

@@ -286,6 +286,10 @@ impl Application for App {
         }
     }
 
+    fn refused(&self, request: &Request<'_>, response: Response) -> Response {
+        self.shared(request, response)
+    }
+
     fn opened(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
         match face {
             Face::Stranger => self.stranger.opened(conn, turn),

@@ -67,6 +67,12 @@ pub trait Application {
     /// Answers a request.
     fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Self::Face>;
 
+    /// The connection layer refuses a request by itself, whose body has not come: the response, with what the program has to add.
+    fn refused(&self, request: &Request<'_>, response: Response) -> Response {
+        let _ = request;
+        response
+    }
+
     /// The WebSocket that [`Reply::Open`] asked for is open.
     fn opened(&mut self, conn: ConnId, face: Self::Face, turn: &mut Turn<'_>);
 

@@ -1,18 +1,21 @@
 //! The HTTP phase: requests one after the other, each answered before the next is looked at.
 
+mod refusal;
+
 use std::net::IpAddr;
 
 use super::Admission;
 use super::application::{Application, Late, Reply, Request, Turn};
+use super::share::Carry;
 use super::table::{Connections, Paused, Phase};
 use super::ws::Ws;
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::id::ConnId;
-use crate::kernel::stats::{CloseCause, Refused};
+use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
 use crate::limits;
 use crate::wire::head::{self, Framing, Head, Method};
-use crate::wire::response::{Response, Status};
+use crate::wire::response::Response;
 use crate::wire::{body, upgrade};
 
 /// The state of a connection that speaks HTTP.
@@ -157,6 +160,7 @@ impl<A: Application> Connections<A> {
             Step::Finish => self.finish(id, turn),
             Step::Upgraded(face, subscriber) => {
                 self.http_leave(id, face, subscriber, turn.now);
+                self.note_whole(id, turn);
                 self.app.opened(id, face, turn);
                 if !input.is_empty() {
                     self.ws_received(id, &mut input, turn);
@@ -182,20 +186,20 @@ impl<A: Application> Connections<A> {
             let end = match head::find_end(rest, &mut http.scanned) {
                 Ok(Some(end)) => end,
                 Ok(None) => return Step::More,
-                Err(status) => return self.http_refuse(id, status, turn),
+                Err(status) => return self.http_refuse(id, None, status, turn),
             };
             http.scanned = 0;
             *used += end;
             let head = match head::parse(&rest[..end]) {
                 Ok(head) => head,
-                Err(status) => return self.http_refuse(id, status, turn),
+                Err(status) => return self.http_refuse(id, None, status, turn),
             };
             if head.framing == Framing::Length(0) || http.admission != Admission::Granted {
                 return self.http_answer(id, &head, &[], turn);
             }
             let reader = match body::Reader::new(head.framing, body_bytes_max) {
                 Ok(reader) => reader,
-                Err(status) => return self.http_refuse(id, status, turn),
+                Err(status) => return self.http_refuse(id, Some(&head), status, turn),
             };
             http.deadline_us = turn.now.after_ms(limits::BODY_MS);
             http.arriving = Some((rest[..end].to_vec(), reader));
@@ -221,7 +225,7 @@ impl<A: Application> Connections<A> {
         };
         match reader.feed(&input[*used..]) {
             Ok(count) => *used += count,
-            Err(status) => return self.http_refuse(id, status, turn),
+            Err(status) => return self.http_refuse_arriving(id, status, turn),
         }
         if !reader.is_done() {
             return Step::More;
@@ -231,7 +235,7 @@ impl<A: Application> Connections<A> {
         };
         match head::parse(&head) {
             Ok(head) => self.http_answer(id, &head, reader.bytes(), turn),
-            Err(status) => self.http_refuse(id, status, turn),
+            Err(status) => self.http_refuse(id, None, status, turn),
         }
     }
 
@@ -271,6 +275,7 @@ impl<A: Application> Connections<A> {
         };
         turn.stats.requests += 1;
         self.share.spend();
+        self.note_whole(id, turn);
         match self.app.request(&request, turn) {
             Reply::Open(face, key) => {
                 upgrade::accept(turn.out.lane(id), key);
@@ -329,13 +334,20 @@ impl<A: Application> Connections<A> {
         match (late, &awaiting.key) {
             (Late::Open(face), Some(key)) => {
                 upgrade::accept(turn.out.lane(id), key);
-                let mut input = self
+                let input = self
                     .http(id)
                     .map_or_else(Vec::new, |http| std::mem::take(&mut http.input));
                 self.http_leave(id, face, None, turn.now);
                 self.app.opened(id, face, turn);
                 if !input.is_empty() {
-                    self.ws_received(id, &mut input, turn);
+                    self.ws_rest(
+                        id,
+                        Carry {
+                            bytes: input,
+                            at: 0,
+                        },
+                    );
+                    self.weigh(id, turn);
                 }
                 self.unpause(id, Paused::ANSWER, turn);
             }
@@ -360,8 +372,14 @@ impl<A: Application> Connections<A> {
                 match self.http_respond(id, response, &awaiting, turn) {
                     Step::Finish => self.finish(id, turn),
                     _ => {
-                        self.unpause(id, Paused::ANSWER, turn);
-                        self.http_continue(id, turn);
+                        // What came meanwhile goes on in another turn, like all that waits.
+                        if self.http(id).is_some_and(|http| !http.input.is_empty()) {
+                            self.rest(id);
+                            self.unpause(id, Paused::ANSWER, turn);
+                        } else {
+                            self.unpause(id, Paused::ANSWER, turn);
+                            self.http_continue(id, turn);
+                        }
                     }
                 }
             }
@@ -393,28 +411,6 @@ impl<A: Application> Connections<A> {
         }
     }
 
-    /// Answers what is no proper request, and ends the connection: nobody can say where the next begins.
-    fn http_refuse(&mut self, id: ConnId, status: Status, turn: &mut Turn<'_>) -> Step<A::Face> {
-        turn.stats.refused(match status {
-            Status::BODY_TOO_LARGE => Refused::BodyTooLarge,
-            Status::HEADERS_TOO_LARGE => Refused::HeadTooLarge,
-            Status::TIMEOUT => Refused::Timeout,
-            _ => Refused::BadRequest,
-        });
-        self.http_respond(id, Response::refusal(status), &Awaiting::NOTHING, turn)
-    }
-
-    /// The deadline has passed with a request half there, or none.
-    pub(super) fn http_expire(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        if self.http(id).is_some_and(|http| http.awaiting.is_some()) {
-            let response = Response::refusal(Status::UNAVAILABLE).with_retry_after_ms(1_000);
-            self.http_respond(id, response, &Awaiting::NOTHING, turn);
-        } else if self.http(id).is_some_and(|http| !http.is_idle()) {
-            self.http_refuse(id, Status::TIMEOUT, turn);
-        }
-        self.finish(id, turn);
-    }
-
     /// Keeps what has come of the next request, and sets the deadline for the rest.
     fn http_await(&mut self, id: ConnId, input: Vec<u8>, has_served: bool, turn: &mut Turn<'_>) {
         let Some(http) = self.http(id) else {
@@ -429,21 +425,6 @@ impl<A: Application> Connections<A> {
         let deadline_us = http.deadline_us;
         self.wheel.arm(id.index(), deadline_us);
         self.weigh(id, turn);
-    }
-
-    /// The request of `id` met a fault of ours.
-    pub(super) fn http_fail(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        let response = Response::refusal(Status::INTERNAL);
-        self.http_respond(id, response, &Awaiting::NOTHING, turn);
-        self.finish(id, turn);
-    }
-
-    /// Others need the memory that the request of `id` takes up.
-    pub(super) fn http_crowd_out(&mut self, id: ConnId, turn: &mut Turn<'_>) {
-        turn.stats.refused(Refused::Full);
-        let response = Response::refusal(Status::UNAVAILABLE).with_retry_after_ms(1_000);
-        self.http_respond(id, response, &Awaiting::NOTHING, turn);
-        self.finish(id, turn);
     }
 
     /// Leaves the HTTP phase for the WebSocket one.

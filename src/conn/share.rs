@@ -122,19 +122,31 @@ impl<A: Application> Connections<A> {
 
     /// A turn has begun: whoever rests goes on, as far as there is something left for them.
     pub fn begun(&mut self, turn: &mut Turn<'_>) {
-        self.share.left = limits::REQUESTS_PER_TURN;
-        for _ in 0..self.share.resting.len() {
-            if self.share.is_spent() {
-                return;
-            }
-            let Some(id) = self.share.resting.pop_front() else {
+        for _ in 0..self.renew() {
+            let Some(id) = self.next_resting() else {
                 return;
             };
             self.resume(id, turn);
         }
     }
 
-    fn resume(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+    /// The same, for whoever has them go on one by one: how many rest. Each is [`Connections::next_resting`], and then
+    /// [`Connections::resume`] is called.
+    pub fn renew(&mut self) -> usize {
+        self.share.left = limits::REQUESTS_PER_TURN;
+        self.share.resting.len()
+    }
+
+    /// Who goes on next, if this turn has something left for them.
+    pub fn next_resting(&mut self) -> Option<ConnId> {
+        if self.share.is_spent() {
+            return None;
+        }
+        self.share.resting.pop_front()
+    }
+
+    /// Goes on with what `id` has sent in an earlier turn.
+    pub fn resume(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let Some(conn) = self.conn(id) else {
             return;
         };
@@ -143,12 +155,13 @@ impl<A: Application> Connections<A> {
             return;
         }
         conn.paused.clear(Paused::SHARE);
-        match conn.phase {
-            Phase::Ws(_) => {
-                self.share.spend();
-                self.ws_resume(id, turn);
-            }
-            _ => self.http_continue(id, turn),
+        let is_ws = matches!(conn.phase, Phase::Ws(_));
+        self.note_whole(id, turn);
+        if is_ws {
+            self.share.spend();
+            self.ws_resume(id, turn);
+        } else {
+            self.http_continue(id, turn);
         }
         if self.conn(id).is_some_and(|conn| !conn.paused.any()) {
             // Nobody has looked at what came meanwhile.

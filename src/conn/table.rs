@@ -129,6 +129,8 @@ pub struct Connections<A: Application> {
     pub(super) memory: Memory,
     pub(super) fired: Vec<u32>,
     pub(super) share: Share,
+    /// How much waits, in whole frames and responses, for whom something is handled.
+    pub(super) whole: usize,
     pub(super) date: super::http::Date,
 }
 
@@ -147,6 +149,7 @@ impl<A: Application> Connections<A> {
             live: 0,
             refused: 0,
             fired: Vec::new(),
+            whole: 0,
             date: super::http::Date::default(),
         }
     }
@@ -229,6 +232,7 @@ impl<A: Application> Connections<A> {
     #[inline]
     pub fn received(&mut self, id: ConnId, bytes: &mut [u8], turn: &mut Turn<'_>) {
         turn.stats.bytes_in += bytes.len() as u64;
+        self.note_whole(id, turn);
         match self.conn(id).map(|conn| &conn.phase) {
             Some(Phase::Ws(_)) => self.ws_received(id, bytes, turn),
             Some(Phase::Http(_)) => self.http_received(id, bytes, turn),
@@ -250,8 +254,18 @@ impl<A: Application> Connections<A> {
         self.forsake(id, cause, turn);
     }
 
-    /// A handler panicked over what came: the peer is told that it is our fault, and nothing else of it is looked at.
+    /// All that is queued for `id` is whole: if what follows fails, it is cut off from here.
+    #[inline]
+    pub(super) fn note_whole(&mut self, id: ConnId, turn: &Turn<'_>) {
+        self.whole = turn.out.queued(id);
+    }
+
+    /// A handler panicked over what came: the peer is told that it is our fault, behind whatever was whole by then, and nothing else
+    /// of it is looked at.
     pub fn panicked(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+        if self.conn(id).is_some() {
+            turn.out.cut(id, self.whole);
+        }
         match self.conn(id).map(|conn| &conn.phase) {
             Some(Phase::Http(_)) => self.http_fail(id, turn),
             Some(Phase::Ws(_)) => {

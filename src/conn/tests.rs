@@ -49,6 +49,10 @@ impl Application for Mirror {
         }
     }
 
+    fn refused(&self, request: &Request<'_>, response: Response) -> Response {
+        response.with_field("Refused", request.head.path.to_owned())
+    }
+
     fn opened(&mut self, _: ConnId, (): (), _: &mut Turn<'_>) {}
 
     fn said(&mut self, conn: ConnId, (): (), message: Message<'_>, turn: &mut Turn<'_>) {

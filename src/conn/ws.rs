@@ -99,7 +99,7 @@ impl<A: Application> Connections<A> {
     }
 
     /// Has the rest of what came wait for another turn.
-    fn ws_rest(&mut self, id: ConnId, carry: Carry) {
+    pub(super) fn ws_rest(&mut self, id: ConnId, carry: Carry) {
         if matches!(self.conn(id).map(|conn| &conn.phase), Some(Phase::Ws(_))) {
             self.share.keep(id, carry);
             self.rest(id);
@@ -138,6 +138,7 @@ impl<A: Application> Connections<A> {
                 Message::Text(_) | Message::Binary(_) => {
                     turn.stats.messages_in += 1;
                     ws.amid_ms = 0;
+                    self.whole = turn.out.queued(id);
                     self.app.said(id, ws.face, message, turn);
                 }
                 Message::Ping(payload) => {

@@ -115,6 +115,15 @@ impl Outbox {
         }
     }
 
+    /// Takes back what was queued for `conn` beyond the first `count` bytes that wait.
+    pub fn cut(&mut self, conn: ConnId, count: usize) {
+        let lane = &mut self.lanes[conn.index()];
+        lane.bytes.truncate(lane.sent as usize + count);
+        if lane.queued() == 0 {
+            self.empty(conn);
+        }
+    }
+
     /// The lanes that got output since the last call, each once; `into` is cleared first.
     pub fn take_dirty(&mut self, into: &mut Vec<ConnId>) {
         into.clear();
@@ -192,6 +201,21 @@ mod tests {
         assert_eq!(outbox.lanes[0].bytes.capacity(), 0);
         outbox.lane(conn).push(b'x');
         assert_eq!(outbox.pending(conn).as_ptr(), address);
+    }
+
+    #[test]
+    fn what_is_taken_back_is_never_written() {
+        let (mut outbox, conn) = outbox();
+        outbox.lane(conn).extend_from_slice(b"hello");
+        outbox.wrote(conn, 3);
+        outbox.lane(conn).extend_from_slice(b"half");
+        outbox.cut(conn, 2);
+        assert_eq!(outbox.pending(conn), b"lo");
+        outbox.cut(conn, 5);
+        assert_eq!(outbox.pending(conn), b"lo");
+        outbox.cut(conn, 0);
+        assert_eq!(outbox.queued(conn), 0);
+        assert_eq!(outbox.lanes[0].bytes.capacity(), 0);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::net::IpAddr;
 
 use slab::Slab;
 
+use super::inflow::guard;
 use super::socket::{Socket, Stream};
 use crate::conn::{Application, Connections};
 use crate::kernel::ask::{Ask, Outcome, Refusal, Ticket};
@@ -130,7 +131,14 @@ impl<A: Application, S: Stream> Driver<A, S> {
     pub fn begin(&mut self, now: Now) {
         // Counted before this turn adds to it: nobody gets a second read in a turn.
         self.owed = self.ready.len().min(limits::EVENTS_PER_TURN);
-        self.conns.begun(turn!(self, now));
+        for _ in 0..self.conns.renew() {
+            let Some(id) = self.conns.next_resting() else {
+                break;
+            };
+            guard(&mut self.conns, id, turn!(self, now), |conns, turn| {
+                conns.resume(id, turn);
+            });
+        }
     }
 
     /// An event says this of a socket.

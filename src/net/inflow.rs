@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::driver::{Driver, turn};
 use super::socket::{Inflow, State, Stream};
-use crate::conn::Application;
+use crate::conn::{Application, Connections, Turn};
 use crate::kernel::id::ConnId;
 use crate::kernel::stats::CloseCause;
 use crate::kernel::time::Now;
@@ -51,15 +51,9 @@ impl<A: Application, S: Stream> Driver<A, S> {
             }
         } else {
             let bytes = &mut self.inbox[..count];
-            // A panic is our bug and costs only the connection that met it.
-            let done = catch_unwind(AssertUnwindSafe(|| {
-                self.conns.received(id, bytes, turn!(self, now));
-            }));
-            if done.is_err() {
-                self.stats.panics += 1;
-                log::error!("a handler panicked; its connection is closed");
-                self.conns.panicked(id, turn!(self, now));
-            }
+            guard(&mut self.conns, id, turn!(self, now), |conns, turn| {
+                conns.received(id, bytes, turn);
+            });
         }
         if more {
             self.list(id);
@@ -99,5 +93,21 @@ impl<A: Application, S: Stream> Driver<A, S> {
     pub(super) fn fail(&mut self, id: ConnId, cause: CloseCause, now: Now) {
         self.conns.broke(id, cause, turn!(self, now));
         self.kill(id);
+    }
+}
+
+/// Handles what `id` has sent: a panic over it is our bug and costs only that connection.
+#[inline]
+pub(super) fn guard<A: Application>(
+    conns: &mut Connections<A>,
+    id: ConnId,
+    turn: &mut Turn<'_>,
+    handle: impl FnOnce(&mut Connections<A>, &mut Turn<'_>),
+) {
+    let done = catch_unwind(AssertUnwindSafe(|| handle(conns, turn)));
+    if done.is_err() {
+        turn.stats.panics += 1;
+        log::error!("a handler panicked; its connection is closed");
+        conns.panicked(id, turn);
     }
 }

@@ -34,6 +34,48 @@ fn a_slow_body_is_refused_at_its_deadline() {
     assert!(world.write_all(0).starts_with(b"HTTP/1.1 408 "));
 }
 
+/// What is answered to `request`, and to what follows within a while.
+fn answer(request: &str) -> String {
+    let mut world = World::new(Settings::default());
+    world.accept(0, Ipv4Addr::LOCALHOST.into());
+    world.receive(0, request.as_bytes());
+    world.pass(limits::BODY_MS + 500);
+    assert!(world.has(SocketOp::Finish(id(0))));
+    String::from_utf8(world.write_all(0)).expect("text")
+}
+
+#[test]
+fn the_program_adds_to_the_refusal_of_what_has_a_head() {
+    let long = limits::BODY_BYTES_MAX + 1;
+    let post = "POST /some HTTP/1.1\r\nHost: x\r\n";
+    for (request, status) in [
+        (format!("{post}Content-Length: {long}\r\n\r\n"), 413),
+        (
+            format!("{post}Transfer-Encoding: chunked\r\n\r\n{long:x}\r\n"),
+            413,
+        ),
+        (
+            format!("{post}Transfer-Encoding: chunked\r\n\r\nno\r\n"),
+            400,
+        ),
+        (format!("{post}Content-Length: 2\r\n\r\n1"), 408),
+    ] {
+        let answer = answer(&request);
+        let start = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&start), "{answer}");
+        assert!(answer.contains("\r\nRefused: /some\r\n"), "{answer}");
+    }
+    for (request, status) in [
+        (post.to_owned(), 408),
+        ("GET / HTTP/1.1\r\n\r\n".into(), 400),
+    ] {
+        let answer = answer(&request);
+        let start = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&start), "{answer}");
+        assert!(!answer.contains("Refused"), "{answer}");
+    }
+}
+
 #[test]
 fn an_idle_connection_goes_without_a_word() {
     let mut world = World::new(Settings::default());

@@ -19,9 +19,11 @@ fn later_upgrade() -> Vec<u8> {
 }
 
 impl World {
+    /// The program answers; what waited behind that goes on in the turn that follows.
     fn answer(&mut self, late: Late<()>) {
         self.server.app.lates.push_back((id(0), late));
         self.turn(|_, _| ());
+        self.idle_turn();
     }
 
     fn answer_text(&mut self, text: &'static str) {

@@ -95,7 +95,10 @@ fn all_that_is_not_complete_together_has_a_bound() {
     for number in 0..most {
         let said = world.write_all(number);
         closes += usize::from(said.starts_with(b"\x88") && said[2..4] == 1013u16.to_be_bytes());
-        refusals += usize::from(said.starts_with(b"HTTP/1.1 503 "));
+        let is_refusal = said.starts_with(b"HTTP/1.1 503 ");
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(is_refusal, said.contains("\r\nRefused: /"));
+        refusals += usize::from(is_refusal);
     }
     assert!(closes + refusals > 0);
     assert!(

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::door::can_be_somebody;
 use super::fault::Wrong;
 use crate::limits;
 use crate::wire::body;
@@ -147,12 +148,23 @@ fn saying<'t>(envelope: &Envelope<'t>, cid: Option<&'t str>) -> Result<Saying<'t
 
 /// To whom something is: a recipient, if there is one, so that nothing private is ever said to a room.
 fn to<'t>(envelope: &Envelope<'t>) -> Result<To<'t>, Fault<'static>> {
-    if let Some(id) = optional("recipient", envelope.recipient, limits::USER_ID_CHARS_MAX)? {
+    let id = optional("recipient", envelope.recipient, limits::USER_ID_CHARS_MAX)?;
+    if let Some(id) = id {
+        if !can_be_somebody(&id) {
+            let message = "The recipient must be an id that somebody can have.";
+            return Err(Fault::bad_field("recipient", message));
+        }
         return Ok(To::Person(id));
     }
     let room = optional("room", envelope.room, limits::ROOM_NAME_CHARS_MAX)?;
-    room.map(To::Room)
-        .ok_or_else(|| Fault::bad_field("room", "The message has neither a room nor a recipient."))
+    room.map(To::Room).ok_or_else(|| {
+        let field = if envelope.recipient.is_some() {
+            "recipient"
+        } else {
+            "room"
+        };
+        Fault::bad_field(field, "The message has neither a room nor a recipient.")
+    })
 }
 
 /// The room to join or leave, which stands in `content`, as always, or in `room`.
@@ -234,6 +246,10 @@ mod tests {
                 r#"{"type":"text","content":"a","recipient":[]}"#,
                 ("bad_field", Some("recipient")),
             ),
+            (
+                r#"{"type":"text","content":"a","recipient":""}"#,
+                ("bad_field", Some("recipient")),
+            ),
             (r#"{"type":"join_room"}"#, ("bad_field", Some("content"))),
             (
                 r#"{"type":"join_room","content":"a","exclusive":"yes"}"#,
@@ -273,6 +289,43 @@ mod tests {
                 ..
             }))
         ));
+    }
+
+    #[test]
+    fn a_recipient_is_somebody_who_can_be() {
+        let say =
+            |recipient: &str| format!(r#"{{"content":"a","recipient":"{recipient}","room":"a","#);
+        for recipient in [
+            "system",
+            "SyStem",
+            "\u{200d}system",
+            " ",
+            "\u{200b}",
+            "bob\u{202e}",
+            r"\u202ebob",
+            r"bob\n",
+            "bob\u{fffd}",
+        ] {
+            for kind in ["text", "typing"] {
+                let text = format!(r#"{}"type":"{kind}"}}"#, say(recipient));
+                let expected = ("bad_field", Some("recipient"));
+                assert_eq!(fault(&text), expected, "{recipient:?}");
+            }
+            let posting = format!(r#"{}"sender":"A","sender_id":"a"}}"#, say(recipient));
+            match parse_posting(&posting) {
+                Err(Wrong::Malformed(fault)) => assert_eq!(fault.field, Some("recipient")),
+                other => panic!("{recipient:?}: {other:?}"),
+            }
+        }
+        for recipient in [
+            "bob",
+            "system of a town",
+            "\u{1f469}\u{200d}\u{1f680}",
+            "\u{5d3}",
+        ] {
+            let text = format!(r#"{}"type":"text"}}"#, say(recipient));
+            assert!(parse(&text).is_ok(), "{recipient:?}");
+        }
     }
 
     #[test]

@@ -30,9 +30,7 @@ impl Rooms {
         let is_here = reader.is_some_and(|reader| self.people.person(reader).is_here());
         // Their own copies are all that they need.
         let is_own = is_here && reader == sender;
-        let has_to_wait =
-            !is_own && reader.is_none_or(|reader| self.is_behind_with_letters(reader));
-        if has_to_wait && !self.people.has_room_for_letters(reader) {
+        if !self.people.has_room_for_letters(reader) {
             return Err(Wrong::MailboxFull);
         }
         let id = self.fresh_id(turn.now);
@@ -61,26 +59,25 @@ impl Rooms {
         Ok((id, delivered))
     }
 
-    /// Whether a letter to `reader` has to be kept: they are away, or one of their sockets is still being given others.
-    fn is_behind_with_letters(&self, reader: PersonId) -> bool {
-        let person = self.people.person(reader);
-        let mut sockets = person.sockets.iter();
-        !person.is_here() || sockets.any(|socket| self.next_letter(*socket).is_some())
-    }
-
     /// The number of the letter that a socket is to be given next, if it has not been given all.
     pub(super) fn next_letter(&self, conn: ConnId) -> Option<u64> {
         self.sockets[conn.index()].late.as_deref()?.letter
     }
 
-    /// Gives the message in the scratch text to its recipient: at once to every socket that has all that was kept before,
-    /// and in its place to the others. Whether anybody has it now.
+    /// Gives the message in the scratch text to its recipient: at once to every socket that has all that was kept before and
+    /// takes what it is given, and in its place to the others. Whether anybody has it now.
     fn hand_over(&mut self, recipient: &str, turn: &mut Turn<'_>) -> bool {
         let now_us = turn.now.micros;
         let reader = self.people.know(recipient, now_us);
-        let (mut is_delivered, mut has_to_wait) = (false, !self.people.person(reader).is_here());
-        for socket in &self.people.person(reader).sockets {
-            if self.next_letter(*socket).is_some() {
+        let person = self.people.person(reader);
+        let number = person.letters.end();
+        let (mut is_delivered, mut has_to_wait) = (false, !person.is_here());
+        for socket in &person.sockets {
+            let late = &mut self.sockets[socket.index()].late;
+            if late.as_deref().is_some_and(|late| late.letter.is_some()) {
+                has_to_wait = true;
+            } else if turn.out.is_high(*socket) {
+                late.get_or_insert_default().letter = Some(number);
                 has_to_wait = true;
             } else {
                 frame::write(turn.out.lane(*socket), Kind::Text, &self.text);
@@ -89,8 +86,9 @@ impl Rooms {
         }
         if has_to_wait {
             let frame = voice::framed(&self.text);
-            self.people.keep(reader, frame, now_us, is_delivered);
-            self.give_up_on_late_readers(reader, turn);
+            for cut in self.people.keep(reader, frame, now_us, is_delivered) {
+                self.give_up_on_late_readers(cut, turn);
+            }
         }
         is_delivered
     }

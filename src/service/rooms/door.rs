@@ -188,8 +188,7 @@ pub(super) fn check_identity(user_id: &str, username: &str, fields: Fields) -> R
         if value.chars().count() > max {
             return Err(format!("{field} may have at most {max} characters"));
         }
-        // U+FFFD stands for what could not be decoded.
-        if !visible::is_presentable(value) || value.contains('\u{fffd}') {
+        if !is_sound(value) {
             return Err(format!("{field} must be UTF-8 text, all of which is seen"));
         }
     }
@@ -197,6 +196,16 @@ pub(super) fn check_identity(user_id: &str, username: &str, fields: Fields) -> R
         return Err(format!("this {name} is the server's own"));
     }
     Ok(())
+}
+
+/// Whether somebody can be called so: it is seen, and U+FFFD stands for what could not be decoded.
+fn is_sound(text: &str) -> bool {
+    visible::is_presentable(text) && !text.contains('\u{fffd}')
+}
+
+/// Whether somebody may come, or have come, whose id this is.
+pub(super) fn can_be_somebody(id: &str) -> bool {
+    is_sound(id) && !is_reserved(id)
 }
 
 /// Whether an id or a name looks like the server's own.

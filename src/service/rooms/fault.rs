@@ -49,7 +49,7 @@ impl From<Wrong> for Fault<'_> {
             }
             Wrong::TooManyRooms => Self::new("too_many_rooms", "There are too many rooms already."),
             Wrong::MailboxFull => {
-                let message = "No more messages can be kept for people who are away.";
+                let message = "No more messages can be kept for people who have not been here yet.";
                 Self::new("mailbox_full", message)
             }
         }

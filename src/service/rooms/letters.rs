@@ -2,7 +2,8 @@
 //!
 //! They are numbered in the order in which they came, so that each socket can say how far it has got.
 //!
-//! Invariants: at most [`limits::LETTERS_MAX`] wait; `given` is how far the socket that got furthest has got.
+//! Invariants: at most [`limits::LETTERS_MAX`] wait; `bytes` is what they take up; `given` is how far the socket that got
+//! furthest has got.
 
 use std::collections::VecDeque;
 
@@ -16,6 +17,7 @@ pub(super) struct Letters {
     first: u64,
     /// Letters with lower numbers have been given to somebody.
     given: u64,
+    bytes: usize,
 }
 
 /// One of them.
@@ -52,13 +54,20 @@ impl Letters {
         self.waiting.get(usize::try_from(index).ok()?)
     }
 
-    /// Adds a letter; the oldest makes room. How many bytes that freed.
-    pub(super) fn push(&mut self, letter: Letter) -> usize {
+    /// Adds a letter; the oldest makes room. Whether it had to.
+    pub(super) fn push(&mut self, letter: Letter) -> bool {
+        self.bytes += letter.frame.len();
         self.waiting.push_back(letter);
-        if self.waiting.len() <= limits::LETTERS_MAX {
-            return 0;
+        let is_over = self.waiting.len() > limits::LETTERS_MAX;
+        if is_over {
+            self.drop_oldest();
         }
-        self.release(self.first + 1)
+        is_over
+    }
+
+    /// Lets go of the oldest letter, whoever has it.
+    pub(super) fn drop_oldest(&mut self) {
+        self.release(self.first + 1);
     }
 
     /// Notes that somebody was given the letter `number`.
@@ -71,28 +80,40 @@ impl Letters {
         self.given = self.end();
     }
 
-    /// Lets go of everything that somebody was given; how many bytes that was.
-    pub(super) fn release_given(&mut self) -> usize {
-        self.release(self.given)
+    /// Lets go of everything that somebody was given.
+    pub(super) fn release_given(&mut self) {
+        self.release(self.given);
     }
 
-    /// Lets go of everything before the letter `next`; how many bytes that was.
-    pub(super) fn release(&mut self, next: u64) -> usize {
+    /// Lets go of everything before the letter `next`.
+    pub(super) fn release(&mut self, next: u64) {
         let count = next
             .saturating_sub(self.first)
             .min(self.waiting.len() as u64);
         let gone = self.waiting.drain(..count as usize);
-        let bytes = gone.map(|letter| letter.frame.len()).sum();
+        let bytes: usize = gone.map(|letter| letter.frame.len()).sum();
+        self.bytes -= bytes;
         self.first += count;
         if self.waiting.is_empty() {
             self.waiting = VecDeque::new();
         }
-        bytes
     }
 
     /// All bytes that wait.
-    pub(super) fn bytes(&self) -> usize {
-        self.waiting.iter().map(|letter| letter.frame.len()).sum()
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Checks the invariants, for simulations.
+    pub(super) fn audit(&self) -> Result<(), String> {
+        let bytes: usize = self.waiting.iter().map(|letter| letter.frame.len()).sum();
+        if self.waiting.len() > limits::LETTERS_MAX || bytes != self.bytes {
+            let (count, counted) = (self.waiting.len(), self.bytes);
+            return Err(format!(
+                "{count} letters of {bytes} bytes, {counted} counted"
+            ));
+        }
+        Ok(())
     }
 }
 
@@ -111,13 +132,14 @@ mod tests {
     fn the_oldest_makes_room() {
         let mut letters = Letters::default();
         for number in 0..limits::LETTERS_MAX {
-            assert_eq!(letters.push(letter(number)), 0);
+            assert!(!letters.push(letter(number)));
         }
-        assert_eq!(letters.push(letter(100)), 2);
+        assert!(letters.push(letter(100)));
         assert_eq!((letters.first(), letters.end()), (1, 101));
         assert!(letters.at(0).is_none());
         assert_eq!(letters.at(1).map(|letter| letter.frame[0]), Some(1));
         assert_eq!(letters.bytes(), 2 * limits::LETTERS_MAX);
+        letters.audit().expect("sound");
     }
 
     #[test]
@@ -131,10 +153,10 @@ mod tests {
         letters.give(1);
         letters.give(0);
         assert_eq!(letters.unread(), Some(2));
-        assert_eq!(letters.release_given(), 4);
-        assert_eq!((letters.first(), letters.end()), (2, 3));
-        assert_eq!(letters.release(9), 2);
-        assert!(letters.is_empty() && letters.unread().is_none());
+        letters.release_given();
+        assert_eq!((letters.first(), letters.end(), letters.bytes()), (2, 3, 2));
+        letters.release(9);
+        assert!(letters.is_empty() && letters.unread().is_none() && letters.bytes() == 0);
         letters.push(letter(3));
         assert_eq!(letters.unread(), Some(3));
     }

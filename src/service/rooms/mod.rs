@@ -216,7 +216,8 @@ impl Rooms {
         // Whoever does not read answers gets no more of them: their commands wait.
         if turn.out.is_high(conn) || self.is_late(conn) {
             let late = self.sockets[conn.index()].late.get_or_insert_default();
-            return late.commands.push_back(text.into());
+            late.commands.push_back(text.into());
+            return self.hold(conn, turn);
         }
         let may_move = self.waiting.is_empty() && self.allowance > 0;
         match self.obey(conn, text, may_move, false, turn) {

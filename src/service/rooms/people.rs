@@ -2,7 +2,8 @@
 //! wait.
 //!
 //! Invariants: whoever has sockets is in `present`, in the order in which they came; whoever has none is in one of the two
-//! sets of the absent, by whether they were ever here; `letter_bytes` are the sums of all letters, likewise.
+//! sets of the absent, by whether they were ever here; `mailboxes` are the letters of all who were, `unseen_bytes` those to all
+//! who were not, and together they are at most [`limits::LETTER_BYTES_MAX`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
@@ -16,6 +17,7 @@ use super::reading::Apart;
 use super::typing::Typing;
 use crate::kernel::bucket::Bucket;
 use crate::kernel::id::ConnId;
+use crate::kernel::ledger::Ledger;
 use crate::limits;
 
 /// The number of a person, valid while they are known.
@@ -65,7 +67,10 @@ pub(super) struct People {
     present: BTreeMap<u64, PersonId>,
     /// First those who were never here, then those who were.
     absent: [BTreeSet<(u64, PersonId)>; 2],
-    letter_bytes: [usize; 2],
+    /// What waits for those who were ever here.
+    mailboxes: Ledger,
+    /// What waits for those who were not, in bytes.
+    unseen_bytes: usize,
     arrivals: u64,
 }
 
@@ -77,7 +82,8 @@ impl People {
             hasher: FixedState::with_seed(seed),
             present: BTreeMap::new(),
             absent: Default::default(),
-            letter_bytes: [0; 2],
+            mailboxes: Ledger::default(),
+            unseen_bytes: 0,
             arrivals: 0,
         }
     }
@@ -152,8 +158,8 @@ impl People {
         self.absent[usize::from(entry.is_seen())].remove(&(entry.due_us, person));
         if !entry.is_seen() {
             let bytes = entry.letters.bytes();
-            self.letter_bytes[0] -= bytes;
-            self.letter_bytes[1] += bytes;
+            self.unseen_bytes -= bytes;
+            self.mailboxes.change(person, 0, bytes);
         }
         entry.sockets.push(conn);
         entry.name = name.into();
@@ -179,42 +185,83 @@ impl People {
         }
         entry.sockets.shrink_to_fit();
         let arrival = entry.arrival;
-        let bytes = entry.letters.release_given();
-        self.letter_bytes[1] -= bytes;
         self.present.remove(&arrival);
+        self.alter(person, Letters::release_given);
         self.miss(person, now_us);
         true
     }
 
-    /// Keeps a letter for `person`, which some of their sockets may have been given already; the oldest makes room.
-    pub(super) fn keep(&mut self, person: PersonId, frame: Box<[u8]>, now_us: u64, is_given: bool) {
+    /// Keeps a letter for `person`, which some of their sockets may have been given already. Whose oldest letters made room.
+    pub(super) fn keep(
+        &mut self,
+        person: PersonId,
+        frame: Box<[u8]>,
+        now_us: u64,
+        is_given: bool,
+    ) -> BTreeSet<PersonId> {
         let due_us = now_us + limits::LETTER_MS * 1_000;
+        let is_cut = self.alter(person, |letters| {
+            let is_cut = letters.push(Letter { frame, due_us });
+            if is_given {
+                letters.give_all();
+            }
+            is_cut
+        });
         let entry = &mut self.known[person as usize];
-        let class = usize::from(entry.is_seen());
-        self.letter_bytes[class] += frame.len();
-        self.letter_bytes[class] -= entry.letters.push(Letter { frame, due_us });
-        if is_given {
-            entry.letters.give_all();
-        }
         if !entry.is_here() {
-            self.absent[class].remove(&(entry.due_us, person));
+            let absent = &mut self.absent[usize::from(entry.is_seen())];
+            absent.remove(&(entry.due_us, person));
             entry.due_us = due_us;
-            self.absent[class].insert((due_us, person));
+            absent.insert((due_us, person));
         }
+        let mut cut = self.shorten_mailboxes();
+        if is_cut {
+            cut.insert(person);
+        }
+        cut
+    }
+
+    /// Drops the oldest letters where most wait, until all together are few enough. Whose those were.
+    fn shorten_mailboxes(&mut self) -> BTreeSet<PersonId> {
+        let mut cut = BTreeSet::new();
+        while self.letter_bytes() > limits::LETTER_BYTES_MAX
+            && let Some(largest) = self.mailboxes.largest()
+        {
+            self.alter(largest, Letters::drop_oldest);
+            cut.insert(largest);
+        }
+        cut
+    }
+
+    /// What all letters take up, in bytes.
+    const fn letter_bytes(&self) -> usize {
+        self.unseen_bytes + self.mailboxes.total()
+    }
+
+    /// Changes the letters of `person`, and with them the sums.
+    fn alter<T>(&mut self, person: PersonId, change: impl FnOnce(&mut Letters) -> T) -> T {
+        let entry = &mut self.known[person as usize];
+        let before = entry.letters.bytes();
+        let result = change(&mut entry.letters);
+        let after = entry.letters.bytes();
+        if entry.is_seen() {
+            self.mailboxes.change(person, before, after);
+        } else {
+            self.unseen_bytes = self.unseen_bytes - before + after;
+        }
+        result
     }
 
     /// Lets go of the letters of `person` before the letter `next`.
     pub(super) fn release_letters(&mut self, person: PersonId, next: u64) {
-        let entry = &mut self.known[person as usize];
-        self.letter_bytes[usize::from(entry.is_seen())] -= entry.letters.release(next);
+        self.alter(person, |letters| letters.release(next));
     }
 
-    /// Whether another letter can be kept: for `person` or, without one, for somebody who was never here.
+    /// Whether another letter can be kept: for `person` or, without one, for somebody who was never here. For whoever was, there
+    /// always is room.
     pub(super) fn has_room_for_letters(&self, person: Option<PersonId>) -> bool {
-        let is_seen = person.is_some_and(|person| self.person(person).is_seen());
-        let [unseen, seen] = self.letter_bytes;
-        unseen + seen < limits::LETTER_BYTES_MAX
-            && (is_seen || unseen < limits::UNSEEN_LETTER_BYTES_MAX)
+        person.is_some_and(|person| self.person(person).is_seen())
+            || self.unseen_bytes < limits::UNSEEN_LETTER_BYTES_MAX
     }
 
     /// When somebody is to be forgotten, in monotonic microseconds.
@@ -265,20 +312,17 @@ impl People {
         if let Ok(found) = self.ids.find_entry(hash, |known| *known == person) {
             found.remove();
         }
+        self.alter(person, |letters| letters.release(letters.end()));
         let entry = self.known.remove(person as usize);
         debug_assert!(!entry.is_here());
-        let class = usize::from(entry.is_seen());
-        self.absent[class].remove(&(entry.due_us, person));
-        self.letter_bytes[class] -= entry.letters.bytes();
+        self.absent[usize::from(entry.is_seen())].remove(&(entry.due_us, person));
     }
 
     /// Checks the invariants, for simulations.
     pub(super) fn audit(&self) -> Result<(), String> {
-        let mut letter_bytes = [0; 2];
         for (index, person) in &self.known {
             let id = index as PersonId;
             let class = usize::from(person.is_seen());
-            letter_bytes[class] += person.letters.bytes();
             let is_present = self.present.get(&person.arrival) == Some(&id);
             let is_absent = self.absent[class].contains(&(person.due_us, id));
             if (is_present, is_absent) != (person.is_here(), !person.is_here()) {
@@ -292,11 +336,31 @@ impl People {
         if (listed, self.ids.len()) != (self.known.len(), self.known.len()) {
             return Err(format!("{listed} people listed of {}", self.known.len()));
         }
-        if letter_bytes != self.letter_bytes {
-            let counted = self.letter_bytes;
+        self.audit_letters()
+    }
+
+    fn audit_letters(&self) -> Result<(), String> {
+        let (mut unseen, mut seen, mut most) = (0, 0, 0);
+        for (_, person) in &self.known {
+            let letters = &person.letters;
+            letters.audit()?;
+            if person.is_seen() {
+                seen += letters.bytes();
+                most = most.max(letters.bytes());
+            } else {
+                unseen += letters.bytes();
+            }
+        }
+        let counted = (self.unseen_bytes, self.mailboxes.total());
+        if (unseen, seen) != counted || unseen + seen > limits::LETTER_BYTES_MAX {
             return Err(format!(
-                "{letter_bytes:?} bytes of letters, {counted:?} counted"
+                "{unseen} and {seen} bytes of letters, {counted:?} counted"
             ));
+        }
+        let largest = self.mailboxes.largest();
+        let largest = largest.map_or(0, |person| self.person(person).letters.bytes());
+        if most > 0 && 2 * largest <= most {
+            return Err(format!("{largest} is taken for the most, but {most} is"));
         }
         Ok(())
     }
@@ -389,6 +453,43 @@ mod tests {
         come(&mut people, "nobody", 3);
         assert!(people.has_room_for_letters(None));
         people.audit().expect("sound");
+    }
+
+    #[test]
+    fn the_largest_mailbox_makes_room_for_letters_to_those_who_were_here() {
+        const BYTES: usize = limits::LETTER_BYTES_MAX / 400;
+        let mut people = People::new(7);
+        let frame = || vec![0; BYTES].into_boxed_slice();
+        let anna = visit(&mut people, "anna", 0);
+        people.keep(anna, Box::from([1]), 0, false);
+        let nobody = people.know("nobody", 0);
+        people.keep(nobody, frame(), 0, false);
+        let hoards = ["bert", "carl", "dora", "emil", "fritz"];
+        let hoards = hoards.map(|id| visit(&mut people, id, 0));
+        let mut cut = BTreeSet::new();
+        for hoard in hoards {
+            for _ in 0..limits::LETTERS_MAX {
+                assert!(people.has_room_for_letters(Some(hoard)));
+                cut.extend(people.keep(hoard, frame(), 0, false));
+            }
+        }
+        people.audit().expect("sound");
+        assert!(!cut.is_empty() && cut.iter().all(|person| hoards.contains(person)));
+        assert!(people.letter_bytes() > limits::LETTER_BYTES_MAX - BYTES);
+        // Whoever was never here takes from the largest, too, within their share.
+        assert!(people.has_room_for_letters(None));
+        assert!(!people.keep(nobody, frame(), 0, false).is_empty());
+        come(&mut people, "nobody", 3);
+        people.audit().expect("sound");
+        for (person, first, end) in [(anna, 0, 1), (nobody, 0, 2)] {
+            let letters = &people.person(person).letters;
+            assert_eq!((letters.first(), letters.end()), (first, end));
+        }
+        for hoard in hoards {
+            let letters = &people.person(hoard).letters;
+            assert_eq!(letters.end(), limits::LETTERS_MAX as u64);
+            assert!(letters.bytes() > limits::LETTERS_MAX * BYTES / 4);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! them, and nothing more is read from those sockets.
 //!
 //! Invariants: a socket is in `waiting` exactly once while it is `queued`, and has something to wait for then; reading rests
-//! only for such sockets; whoever came first goes on first.
+//! only for such sockets, and for those whose commands wait until their lane has drained; whoever came first goes on first.
 
 use super::Rooms;
 use super::presence::Progress;
@@ -48,6 +48,12 @@ impl Rooms {
         if !std::mem::replace(&mut late.queued, true) {
             self.waiting.push_back(conn);
         }
+        self.hold(conn, turn);
+    }
+
+    /// Reads nothing from `conn` until it does not have to wait any more.
+    pub(super) fn hold(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
+        let late = self.sockets[conn.index()].late.get_or_insert_default();
         if !std::mem::replace(&mut late.paused, true) {
             turn.out.effects.push(Effect::Pause(conn));
         }

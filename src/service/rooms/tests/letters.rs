@@ -99,11 +99,7 @@ fn when_the_slow_tab_goes_nothing_waits_any_more() {
 fn an_echo_says_whether_a_letter_has_reached_anybody() {
     let mut world = World::new(limits::DELIVERIES_PER_TURN);
     let bob = write_to_alice(&mut world, 30);
-    let alice = world
-        .knock("user_id=alice&username=alice")
-        .expect("welcome");
-    world.stalled.insert(alice);
-    world.settle();
+    let alice = stalled_alice(&mut world);
     world.whisper(bob, "alice", "still waiting");
     assert!(!is_delivered(&mut world, bob), "it waits behind the others");
     world.wake(alice);
@@ -113,14 +109,99 @@ fn an_echo_says_whether_a_letter_has_reached_anybody() {
     assert_eq!(heard[30], "still waiting");
     world.whisper(bob, "alice", "now");
     assert!(is_delivered(&mut world, bob));
-    // A high lane is no reason to withhold it: whoever does not read is given up as in rooms.
+}
+
+/// Somebody stops reading, and Bob writes until their lane is full; how many letters that took.
+fn fill_lane(world: &mut World, bob: ConnId, alice: ConnId) -> usize {
     world.stalled.insert(alice);
-    let before = world.out.queued(alice);
-    for number in 0..20 {
+    let mut number = 0;
+    while !world.out.is_high(alice) {
         world.whisper(bob, "alice", &long(number));
-        assert!(is_delivered(&mut world, bob));
+        assert!(is_delivered(world, bob));
+        number += 1;
     }
-    assert!(world.out.queued(alice) - before > limits::QUEUE_HIGH_BYTES);
+    number
+}
+
+#[test]
+fn what_is_written_to_whoever_does_not_read_waits_and_is_not_delivered() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, alice) = (world.come("bob"), world.come("alice"));
+    let given = fill_lane(&mut world, bob, alice);
+    let queued = world.out.queued(alice);
+    for number in given..given + 20 {
+        world.whisper(bob, "alice", &long(number));
+        assert!(!is_delivered(&mut world, bob));
+    }
+    world.end_turn();
+    assert_eq!(world.out.queued(alice), queued);
+    world.wake(alice);
+    world.settle();
+    let expected: Vec<String> = (0..given + 20).map(long).collect();
+    assert_eq!(letters(&mut world, alice), expected);
+    world.whisper(bob, "alice", "now");
+    assert!(is_delivered(&mut world, bob));
+    world.settle();
+    assert_eq!(letters(&mut world, alice), ["now"]);
+    assert!(world.paused.is_empty());
+}
+
+#[test]
+fn whoever_reads_too_slowly_to_be_given_letters_is_not_read_from_without_end() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, alice) = (world.come("bob"), world.come("alice"));
+    let given = fill_lane(&mut world, bob, alice);
+    world.whisper(bob, "alice", "one");
+    assert!(!is_delivered(&mut world, bob));
+    // Not high any more, and not drained.
+    let count = world.out.queued(alice) - 2 * limits::QUEUE_LOW_BYTES;
+    let read = world.out.pending(alice)[..count].to_vec();
+    world.out.wrote(alice, count);
+    world.written.entry(alice).or_default().extend(read);
+    world.whisper(alice, "bob", "two");
+    world.write();
+    assert!(world.paused.contains(&alice));
+    world.stalled.remove(&alice);
+    world.flush(alice);
+    world.act(|rooms, turn| rooms.drained(alice, turn));
+    world.settle();
+    assert!(world.paused.is_empty());
+    assert_eq!(letters(&mut world, bob), ["two"]);
+    let heard = letters(&mut world, alice);
+    assert_eq!(heard[given..], ["one", "two"], "the letter and the echo");
+}
+
+#[test]
+fn a_letter_that_one_tab_was_given_waits_for_the_one_that_does_not_read() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, slow) = (world.come("bob"), world.come("alice"));
+    let quick = world.tab(slow);
+    world.settle();
+    let given = fill_lane(&mut world, bob, slow);
+    world.hear(quick);
+    for words in ["one", "two"] {
+        world.whisper(bob, "alice", words);
+        assert!(is_delivered(&mut world, bob), "the other tab has it");
+    }
+    assert_eq!(letters(&mut world, quick), ["one", "two"]);
+    world.wake(slow);
+    world.settle();
+    assert_eq!(letters(&mut world, slow)[given..], ["one", "two"]);
+}
+
+#[test]
+fn what_waited_for_whoever_did_not_read_is_there_when_they_come_again() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let (bob, alice) = (world.come("bob"), world.come("alice"));
+    fill_lane(&mut world, bob, alice);
+    world.whisper(bob, "alice", "call me");
+    assert!(!is_delivered(&mut world, bob));
+    world.go(alice);
+    let again = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.settle();
+    assert_eq!(letters(&mut world, again), ["call me"]);
 }
 
 #[test]
@@ -148,38 +229,75 @@ fn whoever_would_miss_a_letter_is_given_up_and_finds_the_last_ones_next_time() {
     assert_eq!(letters(&mut world, again), expected);
 }
 
-#[test]
-fn letters_to_whoever_is_behind_count_like_those_to_the_absent() {
-    let mut world = World::new(limits::DELIVERIES_PER_TURN);
-    let bob = write_to_alice(&mut world, 30);
+/// Writes as many letters to people who have gone as one may get, and to more people than all letters have room for.
+fn flood(world: &mut World, bob: ConnId) {
+    let text = long(0);
+    let readers = 2 * limits::LETTER_BYTES_MAX / (limits::LETTERS_MAX * text.len());
+    for reader in 0..readers {
+        let reader = format!("reader{reader}");
+        let conn = world.come(&reader);
+        world.go(conn);
+        for _ in 0..limits::LETTERS_MAX {
+            world.whisper(bob, &reader, &text);
+            world.write();
+            let echo = world.hear(bob).pop().expect("an echo");
+            assert_eq!(echo["delivered"], false, "{echo}");
+        }
+    }
+}
+
+/// Alice comes, and takes nothing but what fills her lane.
+fn stalled_alice(world: &mut World) -> ConnId {
     let alice = world
         .knock("user_id=alice&username=alice")
         .expect("welcome");
     world.stalled.insert(alice);
     world.settle();
-    // Everything that can be kept is kept for others.
-    let text = long(0);
-    let mut kept = 0;
-    'full: for reader in 0.. {
-        let conn = world.come(&format!("reader{reader}"));
-        world.go(conn);
-        for _ in 0..limits::LETTERS_MAX {
-            world.whisper(bob, &format!("reader{reader}"), &text);
-            world.write();
-            let heard = world.hear(bob);
-            if heard[0]["type"] == "error" {
-                assert_eq!(heard[0]["code"], "mailbox_full");
-                break 'full;
-            }
-            kept += text.len();
-        }
-    }
-    assert!(kept > limits::LETTER_BYTES_MAX * 9 / 10);
-    world.whisper(bob, "alice", &text);
+    alice
+}
+
+#[test]
+fn a_flood_of_letters_takes_nothing_from_small_mailboxes() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, 30);
+    let carl = world.come("carl");
+    world.go(carl);
+    world.whisper(bob, "carl", "see you tomorrow");
     world.write();
-    assert_eq!(world.hear(bob)[0]["code"], "mailbox_full");
-    world.whisper(bob, "bob", "a note to myself");
-    assert!(is_delivered(&mut world, bob));
+    let alice = stalled_alice(&mut world);
+    world.hear(bob);
+    flood(&mut world, bob);
+    // Whoever is behind is written to as before, and misses nothing.
+    world.whisper(bob, "alice", "still waiting");
+    assert!(!is_delivered(&mut world, bob));
+    world.wake(alice);
+    world.settle();
+    let expected: Vec<String> = (0..30).map(long).chain(["still waiting".into()]).collect();
+    assert_eq!(letters(&mut world, alice), expected);
+    assert!(world.dropped.is_empty());
+    let carl = world.knock("user_id=carl&username=carl").expect("welcome");
+    world.settle();
+    assert_eq!(letters(&mut world, carl), ["see you tomorrow"]);
+}
+
+#[test]
+fn whoever_is_behind_with_most_is_given_up_when_others_need_the_room() {
+    let mut world = World::new(limits::DELIVERIES_PER_TURN);
+    let bob = write_to_alice(&mut world, limits::LETTERS_MAX);
+    let alice = stalled_alice(&mut world);
+    flood(&mut world, bob);
+    assert_eq!(world.dropped, [alice]);
+    world.settle();
+    let again = world
+        .knock("user_id=alice&username=alice")
+        .expect("welcome");
+    world.settle();
+    let left = letters(&mut world, again);
+    let expected: Vec<String> = (limits::LETTERS_MAX - left.len()..limits::LETTERS_MAX)
+        .map(long)
+        .collect();
+    assert!(!left.is_empty() && left.len() < limits::LETTERS_MAX);
+    assert_eq!(left, expected);
 }
 
 #[test]
