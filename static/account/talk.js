@@ -5,9 +5,10 @@ import { isListOf, isRecord, isText, isTime, tab } from '../storage.js';
 import { request, serverNow } from './api.js';
 import { session } from './session.js';
 
+/** A page may be shorter when its messages are long: only an empty one says that there is nothing before. */
 const PAGE = 50;
-/** A page may be shorter than it was asked for when its messages are long. */
-const PAGE_CHARS = 30_000;
+/** Whoever missed more than this begins anew at the end. */
+const MISSED_MAX = 1_000;
 /** Another attempt to have what could not be had. */
 const AGAIN_MS = 3_000;
 const isPending = (kept) => isRecord(kept) && isText(kept.cid) && isText(kept.text) && isTime(kept.at) && ['sending', 'failed'].includes(kept.state);
@@ -37,6 +38,9 @@ export class Talk extends EventTarget {
   #isResting = false;
   #older = null;
   #readId = '';
+  /** The id of the last message up to which nothing is missing, as of when the connection was opened. */
+  #anchor = '';
+  #isCaughtUp = false;
 
   /** As the server describes it, once it is known. */
   room = null;
@@ -151,8 +155,8 @@ export class Talk extends EventTarget {
     const oldest = this.#said[0];
     if (!oldest || !this.hasOlder) return Promise.resolve();
     this.#older ??= this.#page(oldest.id).then((page) => {
-      if (!page) return;
-      this.hasOlder = isFull(page);
+      if (!page || this.#said[0] !== oldest) return;
+      this.hasOlder = page.length > 0;
       const known = new Set(this.#said.map(({ id }) => id));
       this.#said.unshift(...page.filter(({ id }) => !known.has(id)));
       this.#change('before');
@@ -167,6 +171,8 @@ export class Talk extends EventTarget {
   #opened() {
     this.#readId = '';
     this.#flush();
+    if (this.#isCaughtUp) this.#anchor = this.#said.at(-1)?.id ?? '';
+    this.#isCaughtUp = false;
     void this.#catchUp();
   }
 
@@ -188,30 +194,42 @@ export class Talk extends EventTarget {
     if (status === 410 || status === 404) this.#end(status === 410 ? 'ended' : 'missing');
   }
 
-  /** Fetches the newest messages: all that was missed, or where to begin. */
+  /** Fetches the newest messages, page by page up to what is known: all that was missed, or where to begin. */
   async #catchUp() {
-    const page = await this.#page();
-    if (!page) return;
-    const known = new Map(this.#said.map((message) => [message.id, message]));
-    const oldest = page[0]?.id ?? '';
+    const { number } = this.line;
+    const known = new Set(this.#said.slice(0, this.#anchorAt + 1).map(({ id }) => id));
+    const missed = [];
+    let isLinked = false;
+    let page;
+    do {
+      page = await this.#page(missed[0]?.id, () => void this.#catchUp());
+      if (!page || number !== this.line.number) return;
+      missed.unshift(...page);
+      isLinked = page.some(({ id }) => known.has(id));
+    } while (known.size && page.length && !isLinked && missed.length < MISSED_MAX);
     // With a gap between what is known and what came, the known is left: it is fetched again when it is scrolled to.
-    const isLinked = this.isLoaded && (!isFull(page) || known.has(oldest));
     if (!isLinked) {
-      this.#said = [];
-      this.hasOlder = isFull(page);
+      if (page.length) this.#said.splice(0, this.#anchorAt + 1);
+      this.hasOlder = page.length > 0;
     }
-    this.isLoaded = true;
-    for (const message of page) {
-      const before = known.get(message.id);
+    this.isLoaded = this.#isCaughtUp = true;
+    for (const message of missed) {
+      const before = this.#find(message.id);
       if (before) Object.assign(before, { state: message.state, isRead: message.isRead, reactions: message.reactions });
-      if (before && isLinked) continue;
-      this.#insert(before ?? message);
+      else this.#insert(message);
     }
     this.#change('all');
-    for (const message of page) this.#change('reactions', known.get(message.id) ?? message);
+    for (const message of missed) this.#change('reactions', this.#find(message.id) ?? message);
+    // Most likely there is nothing before so few.
+    if (!isLinked && missed.length < PAGE) void this.older();
   }
 
-  async #page(before) {
+  get #anchorAt() {
+    return this.#said.findIndex(({ id }) => id === this.#anchor);
+  }
+
+  /** A page of what was said before a message, or to the end; null if it cannot be had. Then it may be tried `again`. */
+  async #page(before, again) {
     const query = new URLSearchParams({ limit: PAGE, ...(before && { before }) });
     const answer = await request('GET', `/rooms/${this.#id}/messages?${query}`);
     if (this.#isOver) return null;
@@ -219,7 +237,10 @@ export class Talk extends EventTarget {
     if (answer.status === 410) this.#end('ended');
     else if (answer.status !== 401) {
       this.#emit('trouble', answer);
-      if (!before) this.#againTimer = setTimeout(() => void this.#catchUp(), answer.retryMs || AGAIN_MS);
+      if (again) {
+        clearTimeout(this.#againTimer);
+        this.#againTimer = setTimeout(again, answer.retryMs || AGAIN_MS);
+      }
     }
     return null;
   }
@@ -244,7 +265,8 @@ export class Talk extends EventTarget {
    * It stays one message; should the acknowledgement name another one, both are shown.
    */
   #adopt(message) {
-    const pending = this.#pending.find(({ text, state, adopted }) => text === message.text && state === 'sending' && !adopted);
+    const isOf = ({ text, state, adopted }) => (adopted ? adopted.id === message.id : text === message.text && state === 'sending');
+    const pending = this.#pending.find(isOf);
     if (pending) pending.adopted = message;
     return pending !== undefined;
   }
@@ -366,6 +388,3 @@ export class Talk extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
-
-/** Whether there may be more before a page. */
-const isFull = (page) => page.length === PAGE || page.reduce((sum, { text }) => sum + text.length, 0) > PAGE_CHARS;
