@@ -69,9 +69,12 @@ export class Client extends EventTarget {
     if (this.#isGreeted) this.#moves.ask('leave_room', room);
   }
 
-  /** Says `text` to { room } or { recipient }; `anchor` is the last message seen there. Returns the cid. */
-  say(to, text, anchor, cid = freshId()) {
-    this.#outbox.set(cid, { command: { type: 'text', content: text, ...to, cid }, anchor, written: 0, isDoubtful: false });
+  /**
+   * Says `text` to { room } or { recipient }; `anchor` is the last message seen there, and what may have been said before
+   * `isDoubtful`. Returns the cid.
+   */
+  say(to, text, { anchor, cid = freshId(), isDoubtful = false } = {}) {
+    this.#outbox.set(cid, { command: { type: 'text', content: text, ...to, cid }, anchor, written: 0, isDoubtful });
     if (!this.#holdTimer) this.#flush();
     return cid;
   }
