@@ -1,6 +1,7 @@
 // What is said in one private room: each message once, in the server's order, and behind it what is on its way.
 
 import { freshId, Line } from '../line.js';
+import { Outbox } from '../outbox.js';
 import { isListOf, isRecord, isText, isTime, tab } from '../storage.js';
 import { request, serverNow } from './api.js';
 import { session } from './session.js';
@@ -29,9 +30,7 @@ export class Talk extends EventTarget {
   #said = [];
   /** What it has not confirmed, in the order in which it was written. */
   #pending = [];
-  /** cid -> the number of the connection that a message went to. */
-  #written = new Map();
-  #holdTimer = 0;
+  #outbox;
   #againTimer = 0;
   #isOver = false;
   /** Whether the connection was let go from here. */
@@ -55,7 +54,11 @@ export class Talk extends EventTarget {
     this.line.addEventListener('open', () => this.#opened());
     this.line.addEventListener('message', ({ detail }) => this.#heard(detail));
     this.line.addEventListener('lost', ({ detail }) => this.#lost(detail));
-    for (const kept of tab.read(this.#key, [], isListOf(isPending))) this.#pending.push({ ...kept, who: 'you', reactions: [] });
+    this.#outbox = new Outbox(this.line);
+    for (const kept of tab.read(this.#key, [], isListOf(isPending))) {
+      this.#pending.push({ ...kept, who: 'you', reactions: [] });
+      if (kept.state === 'sending') this.#send(kept);
+    }
   }
 
   get messages() {
@@ -104,7 +107,7 @@ export class Talk extends EventTarget {
   /** Lets everything go. */
   close() {
     this.#isOver = true;
-    clearTimeout(this.#holdTimer);
+    this.#outbox.clear();
     this.rest();
   }
 
@@ -113,14 +116,13 @@ export class Talk extends EventTarget {
     this.#pending.push(message);
     this.#keep();
     this.#change('all', message);
-    this.#flush();
+    this.#send(message);
   }
 
   /** Sends again, under the same cid, what was refused. */
-  retry({ cid }) {
-    this.#written.delete(cid);
-    this.#mark(cid, 'sending');
-    this.#flush();
+  retry(message) {
+    this.#mark(message.cid, 'sending');
+    this.#send(message);
   }
 
   typing() {
@@ -170,7 +172,7 @@ export class Talk extends EventTarget {
 
   #opened() {
     this.#readId = '';
-    this.#flush();
+    this.#outbox.flush();
     if (this.#isCaughtUp) this.#anchor = this.#said.at(-1)?.id ?? '';
     this.#isCaughtUp = false;
     void this.#catchUp();
@@ -294,7 +296,7 @@ export class Talk extends EventTarget {
     const at = this.#pending.findIndex((message) => message.cid === cid);
     if (at < 0) return;
     const [message] = this.#pending.splice(at, 1);
-    this.#written.delete(cid);
+    this.#outbox.remove(cid);
     this.#keep();
     const { adopted } = message;
     delete message.adopted;
@@ -332,13 +334,9 @@ export class Talk extends EventTarget {
   #refused({ code, message, cid, retryMs }) {
     const mine = cid !== undefined && this.#pending.find((known) => known.cid === cid);
     if (mine && retryMs !== undefined) {
-      this.#written.delete(cid);
-      clearTimeout(this.#holdTimer);
-      this.#holdTimer = setTimeout(() => {
-        this.#holdTimer = 0;
-        this.#flush();
-      }, retryMs);
+      this.#outbox.hold(cid, retryMs);
     } else if (mine) {
+      this.#outbox.remove(cid);
       this.#mark(cid, 'failed');
       this.#emit('trouble', { data: { error: `Not delivered: ${message}` } });
     } else if (code !== 'rate_limited') {
@@ -346,13 +344,8 @@ export class Talk extends EventTarget {
     }
   }
 
-  /** Writes what this connection has not been given. */
-  #flush() {
-    if (this.#holdTimer) return;
-    for (const { cid, text, state } of this.#pending) {
-      if (state !== 'sending' || this.#written.get(cid) === this.line.number) continue;
-      if (this.line.write({ type: 'message', content: text, cid })) this.#written.set(cid, this.line.number);
-    }
+  #send({ cid, text }) {
+    this.#outbox.add(cid, { type: 'message', content: text });
   }
 
   #mark(cid, state) {

@@ -2,7 +2,7 @@
 
 import { isolate } from '../text.js';
 import * as api from './api.js';
-import * as outbox from './outbox.js';
+import { keep, kept } from './kept.js';
 import { Thread } from './thread.js';
 
 const POLL_MS = 10_000;
@@ -57,7 +57,7 @@ export class Hall extends EventTarget {
     this.#client = client;
     this.#identity = identity;
     for (const { id, name } of identity.joined) this.room(id, name).isJoined = true;
-    for (const message of outbox.kept()) this.#resume(message);
+    for (const message of kept()) this.#resume(message);
     client.addEventListener('text', ({ detail }) => this.#heard(detail));
     client.addEventListener('join', ({ detail }) => this.#moved(detail, 1));
     client.addEventListener('leave', ({ detail }) => this.#moved(detail, -1));
@@ -180,7 +180,7 @@ export class Hall extends EventTarget {
   }
 
   #keep() {
-    outbox.keep([...this.rooms.values()]);
+    keep([...this.rooms.values()]);
   }
 
   #heard(message) {
