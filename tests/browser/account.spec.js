@@ -291,7 +291,8 @@ test.describe('The pool', () => {
     const one = await member();
     await goto(one, '/account');
     await member();
-    await expect(one.getByText(/\d+ people with accounts are here now/)).toBeVisible();
+    // The server tells it in rounds of five seconds.
+    await expect(one.getByText(/\d+ people with accounts are here now/)).toBeVisible({ timeout: 12_000 });
   });
 });
 
