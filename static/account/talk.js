@@ -1,13 +1,15 @@
 // What is said in one private room: each message once, in the server's order, and behind it what is on its way.
 
 import { freshId, Line } from '../line.js';
+import { Outbox } from '../outbox.js';
 import { isListOf, isRecord, isText, isTime, tab } from '../storage.js';
 import { request, serverNow } from './api.js';
 import { session } from './session.js';
 
+/** A page may be shorter when its messages are long: only an empty one says that there is nothing before. */
 const PAGE = 50;
-/** A page may be shorter than it was asked for when its messages are long. */
-const PAGE_CHARS = 30_000;
+/** Whoever missed more than this begins anew at the end. */
+const MISSED_MAX = 1_000;
 /** Another attempt to have what could not be had. */
 const AGAIN_MS = 3_000;
 const isPending = (kept) => isRecord(kept) && isText(kept.cid) && isText(kept.text) && isTime(kept.at) && ['sending', 'failed'].includes(kept.state);
@@ -28,15 +30,16 @@ export class Talk extends EventTarget {
   #said = [];
   /** What it has not confirmed, in the order in which it was written. */
   #pending = [];
-  /** cid -> the number of the connection that a message went to. */
-  #written = new Map();
-  #holdTimer = 0;
+  #outbox;
   #againTimer = 0;
   #isOver = false;
   /** Whether the connection was let go from here. */
   #isResting = false;
   #older = null;
   #readId = '';
+  /** The id of the last message up to which nothing is missing, as of when the connection was opened. */
+  #anchor = '';
+  #isCaughtUp = false;
 
   /** As the server describes it, once it is known. */
   room = null;
@@ -51,7 +54,11 @@ export class Talk extends EventTarget {
     this.line.addEventListener('open', () => this.#opened());
     this.line.addEventListener('message', ({ detail }) => this.#heard(detail));
     this.line.addEventListener('lost', ({ detail }) => this.#lost(detail));
-    for (const kept of tab.read(this.#key, [], isListOf(isPending))) this.#pending.push({ ...kept, who: 'you', reactions: [] });
+    this.#outbox = new Outbox(this.line);
+    for (const kept of tab.read(this.#key, [], isListOf(isPending))) {
+      this.#pending.push({ ...kept, who: 'you', reactions: [] });
+      if (kept.state === 'sending') this.#send(kept);
+    }
   }
 
   get messages() {
@@ -100,7 +107,7 @@ export class Talk extends EventTarget {
   /** Lets everything go. */
   close() {
     this.#isOver = true;
-    clearTimeout(this.#holdTimer);
+    this.#outbox.clear();
     this.rest();
   }
 
@@ -109,14 +116,13 @@ export class Talk extends EventTarget {
     this.#pending.push(message);
     this.#keep();
     this.#change('all', message);
-    this.#flush();
+    this.#send(message);
   }
 
   /** Sends again, under the same cid, what was refused. */
-  retry({ cid }) {
-    this.#written.delete(cid);
-    this.#mark(cid, 'sending');
-    this.#flush();
+  retry(message) {
+    this.#mark(message.cid, 'sending');
+    this.#send(message);
   }
 
   typing() {
@@ -151,8 +157,8 @@ export class Talk extends EventTarget {
     const oldest = this.#said[0];
     if (!oldest || !this.hasOlder) return Promise.resolve();
     this.#older ??= this.#page(oldest.id).then((page) => {
-      if (!page) return;
-      this.hasOlder = isFull(page);
+      if (!page || this.#said[0] !== oldest) return;
+      this.hasOlder = page.length > 0;
       const known = new Set(this.#said.map(({ id }) => id));
       this.#said.unshift(...page.filter(({ id }) => !known.has(id)));
       this.#change('before');
@@ -166,7 +172,9 @@ export class Talk extends EventTarget {
 
   #opened() {
     this.#readId = '';
-    this.#flush();
+    this.#outbox.flush();
+    if (this.#isCaughtUp) this.#anchor = this.#said.at(-1)?.id ?? '';
+    this.#isCaughtUp = false;
     void this.#catchUp();
   }
 
@@ -188,30 +196,42 @@ export class Talk extends EventTarget {
     if (status === 410 || status === 404) this.#end(status === 410 ? 'ended' : 'missing');
   }
 
-  /** Fetches the newest messages: all that was missed, or where to begin. */
+  /** Fetches the newest messages, page by page up to what is known: all that was missed, or where to begin. */
   async #catchUp() {
-    const page = await this.#page();
-    if (!page) return;
-    const known = new Map(this.#said.map((message) => [message.id, message]));
-    const oldest = page[0]?.id ?? '';
+    const { number } = this.line;
+    const known = new Set(this.#said.slice(0, this.#anchorAt + 1).map(({ id }) => id));
+    const missed = [];
+    let isLinked = false;
+    let page;
+    do {
+      page = await this.#page(missed[0]?.id, () => void this.#catchUp());
+      if (!page || number !== this.line.number) return;
+      missed.unshift(...page);
+      isLinked = page.some(({ id }) => known.has(id));
+    } while (known.size && page.length && !isLinked && missed.length < MISSED_MAX);
     // With a gap between what is known and what came, the known is left: it is fetched again when it is scrolled to.
-    const isLinked = this.isLoaded && (!isFull(page) || known.has(oldest));
     if (!isLinked) {
-      this.#said = [];
-      this.hasOlder = isFull(page);
+      if (page.length) this.#said.splice(0, this.#anchorAt + 1);
+      this.hasOlder = page.length > 0;
     }
-    this.isLoaded = true;
-    for (const message of page) {
-      const before = known.get(message.id);
+    this.isLoaded = this.#isCaughtUp = true;
+    for (const message of missed) {
+      const before = this.#find(message.id);
       if (before) Object.assign(before, { state: message.state, isRead: message.isRead, reactions: message.reactions });
-      if (before && isLinked) continue;
-      this.#insert(before ?? message);
+      else this.#insert(message);
     }
     this.#change('all');
-    for (const message of page) this.#change('reactions', known.get(message.id) ?? message);
+    for (const message of missed) this.#change('reactions', this.#find(message.id) ?? message);
+    // Most likely there is nothing before so few.
+    if (!isLinked && missed.length < PAGE) void this.older();
   }
 
-  async #page(before) {
+  get #anchorAt() {
+    return this.#said.findIndex(({ id }) => id === this.#anchor);
+  }
+
+  /** A page of what was said before a message, or to the end; null if it cannot be had. Then it may be tried `again`. */
+  async #page(before, again) {
     const query = new URLSearchParams({ limit: PAGE, ...(before && { before }) });
     const answer = await request('GET', `/rooms/${this.#id}/messages?${query}`);
     if (this.#isOver) return null;
@@ -219,7 +239,10 @@ export class Talk extends EventTarget {
     if (answer.status === 410) this.#end('ended');
     else if (answer.status !== 401) {
       this.#emit('trouble', answer);
-      if (!before) this.#againTimer = setTimeout(() => void this.#catchUp(), answer.retryMs || AGAIN_MS);
+      if (again) {
+        clearTimeout(this.#againTimer);
+        this.#againTimer = setTimeout(again, answer.retryMs || AGAIN_MS);
+      }
     }
     return null;
   }
@@ -244,7 +267,8 @@ export class Talk extends EventTarget {
    * It stays one message; should the acknowledgement name another one, both are shown.
    */
   #adopt(message) {
-    const pending = this.#pending.find(({ text, state, adopted }) => text === message.text && state === 'sending' && !adopted);
+    const isOf = ({ text, state, adopted }) => (adopted ? adopted.id === message.id : text === message.text && state === 'sending');
+    const pending = this.#pending.find(isOf);
     if (pending) pending.adopted = message;
     return pending !== undefined;
   }
@@ -272,7 +296,7 @@ export class Talk extends EventTarget {
     const at = this.#pending.findIndex((message) => message.cid === cid);
     if (at < 0) return;
     const [message] = this.#pending.splice(at, 1);
-    this.#written.delete(cid);
+    this.#outbox.remove(cid);
     this.#keep();
     const { adopted } = message;
     delete message.adopted;
@@ -310,13 +334,9 @@ export class Talk extends EventTarget {
   #refused({ code, message, cid, retryMs }) {
     const mine = cid !== undefined && this.#pending.find((known) => known.cid === cid);
     if (mine && retryMs !== undefined) {
-      this.#written.delete(cid);
-      clearTimeout(this.#holdTimer);
-      this.#holdTimer = setTimeout(() => {
-        this.#holdTimer = 0;
-        this.#flush();
-      }, retryMs);
+      this.#outbox.hold(cid, retryMs);
     } else if (mine) {
+      this.#outbox.remove(cid);
       this.#mark(cid, 'failed');
       this.#emit('trouble', { data: { error: `Not delivered: ${message}` } });
     } else if (code !== 'rate_limited') {
@@ -324,13 +344,8 @@ export class Talk extends EventTarget {
     }
   }
 
-  /** Writes what this connection has not been given. */
-  #flush() {
-    if (this.#holdTimer) return;
-    for (const { cid, text, state } of this.#pending) {
-      if (state !== 'sending' || this.#written.get(cid) === this.line.number) continue;
-      if (this.line.write({ type: 'message', content: text, cid })) this.#written.set(cid, this.line.number);
-    }
+  #send({ cid, text }) {
+    this.#outbox.add(cid, { type: 'message', content: text });
   }
 
   #mark(cid, state) {
@@ -366,6 +381,3 @@ export class Talk extends EventTarget {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
-
-/** Whether there may be more before a page. */
-const isFull = (page) => page.length === PAGE || page.reduce((sum, { text }) => sum + text.length, 0) > PAGE_CHARS;

@@ -2,6 +2,7 @@
 // network: nothing is lost, nothing said twice.
 
 import { freshId, Line } from '../line.js';
+import { Outbox } from '../outbox.js';
 import * as api from './api.js';
 import { Moves, question } from './moves.js';
 
@@ -23,9 +24,8 @@ export class Client extends EventTarget {
   #moves = new Moves((command) => this.#move(command), (move, refusal) => this.#moved(move, refusal));
   /** Rooms that this connection is in. */
   #in = new Set();
-  /** What was said and not confirmed: cid -> { command, anchor, written, isDoubtful }. */
-  #outbox = new Map();
-  #holdTimer = 0;
+  /** With { anchor, isDoubtful }. */
+  #outbox;
   #isGreeted = false;
   /** How often the server has let nobody in since it last did. */
   #refusals = 0;
@@ -41,6 +41,7 @@ export class Client extends EventTarget {
       this.#usedToken = identity.token;
       return identity.url;
     }, { probe: () => question(), isAnswered: ({ cid }) => cid !== undefined });
+    this.#outbox = new Outbox(this.line, ({ room }) => (room === undefined ? this.#isGreeted : this.#in.has(room)));
     this.line.addEventListener('message', ({ detail }) => this.#hear(detail));
     this.line.addEventListener('lost', ({ detail }) => this.#lost(detail));
   }
@@ -69,10 +70,12 @@ export class Client extends EventTarget {
     if (this.#isGreeted) this.#moves.ask('leave_room', room);
   }
 
-  /** Says `text` to { room } or { recipient }; `anchor` is the last message seen there. Returns the cid. */
-  say(to, text, anchor, cid = freshId()) {
-    this.#outbox.set(cid, { command: { type: 'text', content: text, ...to, cid }, anchor, written: 0, isDoubtful: false });
-    if (!this.#holdTimer) this.#flush();
+  /**
+   * Says `text` to { room } or { recipient }; `anchor` is the last message seen there, and what may have been said before
+   * `isDoubtful`. Returns the cid.
+   */
+  say(to, text, { anchor, cid = freshId(), isDoubtful = false } = {}) {
+    this.#outbox.add(cid, { type: 'text', content: text, ...to }, { anchor, isDoubtful });
     return cid;
   }
 
@@ -95,7 +98,7 @@ export class Client extends EventTarget {
     this.#moves.reset();
     this.#in.clear();
     this.#isGreeted = false;
-    for (const entry of this.#outbox.values()) if (entry.written) entry.isDoubtful = true;
+    for (const entry of this.#outbox.entries) if (entry.written) entry.isDoubtful = true;
     if (code === 4029) this.#emit('trouble', { kind: 'flooded' });
     if (code >= 4500 && code < 5000) this.#emit('trouble', { kind: 'closed' });
     else if (!wasOpen) void this.#ponder();
@@ -126,9 +129,9 @@ export class Client extends EventTarget {
     // By another tab: then what was said there is still to be asked for.
     if (type === 'join' && me && this.#moves.joining !== room && !this.#in.has(room)) this.join(room);
     if (type === 'leave' && me) this.#in.delete(room);
-    if (me && cid !== undefined) this.#outbox.delete(cid);
+    if (me && cid !== undefined) this.#outbox.remove(cid);
     this.#emit(type, message);
-    if (type === 'session') this.#flush();
+    if (type === 'session') this.#outbox.flush();
   }
 
   #move(command) {
@@ -145,26 +148,16 @@ export class Client extends EventTarget {
     this.#in.add(room);
     this.#settle(room, history);
     this.#emit('joined', { room });
-    this.#flush();
+    this.#outbox.flush();
   }
 
   /** What the history has not confirmed was not said, unless the history is too short to tell. */
   #settle(room, history) {
     const isCut = history?.size >= HISTORY_MESSAGES;
-    for (const [cid, entry] of this.#outbox) {
+    for (const entry of this.#outbox.entries) {
       if (entry.command.room !== room || !entry.isDoubtful) continue;
       entry.isDoubtful = false;
-      if (isCut && !history.has(entry.anchor)) this.#fail(cid, 'unsure', 'It may have arrived: too much was said meanwhile to tell.');
-    }
-  }
-
-  /** Writes what has not been written to this connection. */
-  #flush() {
-    this.#holdTimer = 0;
-    for (const entry of this.#outbox.values()) {
-      const { room } = entry.command;
-      const isOpen = room === undefined ? this.#isGreeted : this.#in.has(room);
-      if (isOpen && entry.written !== this.line.number && this.line.write(entry.command)) entry.written = this.line.number;
+      if (isCut && !history.has(entry.anchor)) this.#fail(entry.cid, 'unsure', 'It may have arrived: too much was said meanwhile to tell.');
     }
   }
 
@@ -172,8 +165,7 @@ export class Client extends EventTarget {
     const { cid, code, message, retryMs } = error;
     const entry = this.#outbox.get(cid);
     if (entry && code === 'rate_limited') {
-      entry.written = 0;
-      this.#holdTimer ||= setTimeout(() => this.#flush(), retryMs);
+      this.#outbox.hold(cid, retryMs);
     } else if (entry && code === 'not_member' && !entry.hasRejoined) {
       entry.hasRejoined = true;
       entry.written = 0;
@@ -189,13 +181,13 @@ export class Client extends EventTarget {
 
   /** A room that is not there any more gets nothing. */
   drop(room) {
-    for (const [cid, { command }] of this.#outbox) {
+    for (const { cid, command } of this.#outbox.entries) {
       if (command.room === room) this.#fail(cid, 'room_not_found', 'The room is not there any more.');
     }
   }
 
   #fail(cid, code, message) {
-    this.#outbox.delete(cid);
+    this.#outbox.remove(cid);
     this.#emit('failed', { cid, code, message });
   }
 

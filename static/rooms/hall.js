@@ -2,6 +2,7 @@
 
 import { isolate } from '../text.js';
 import * as api from './api.js';
+import { keep, kept } from './kept.js';
 import { Thread } from './thread.js';
 
 const POLL_MS = 10_000;
@@ -56,6 +57,7 @@ export class Hall extends EventTarget {
     this.#client = client;
     this.#identity = identity;
     for (const { id, name } of identity.joined) this.room(id, name).isJoined = true;
+    for (const message of kept()) this.#resume(message);
     client.addEventListener('text', ({ detail }) => this.#heard(detail));
     client.addEventListener('join', ({ detail }) => this.#moved(detail, 1));
     client.addEventListener('leave', ({ detail }) => this.#moved(detail, -1));
@@ -66,7 +68,11 @@ export class Hall extends EventTarget {
 
   /** The room with this id, which may be heard of only now. */
   room(id, name) {
-    if (!this.rooms.has(id)) this.rooms.set(id, new Room(id, name ?? (id === 'general' ? 'General Chat' : id)));
+    if (!this.rooms.has(id)) {
+      const room = new Room(id, name ?? (id === 'general' ? 'General Chat' : id));
+      room.thread.addEventListener('change', () => this.#keep());
+      this.rooms.set(id, room);
+    }
     return this.rooms.get(id);
   }
 
@@ -160,7 +166,21 @@ export class Hall extends EventTarget {
   /** Nobody is anywhere any more. */
   clear() {
     this.rooms.clear();
+    this.#keep();
     this.#tell();
+  }
+
+  /** Takes up what was on its way before the page was loaded; the history will tell whether it has arrived. */
+  #resume({ room: id, cid, text, at, anchor, state }) {
+    const room = this.rooms.get(id);
+    // Out of a room that was left, nothing is said.
+    if (!room) return;
+    room.thread.send({ who: 'you', sender: this.#identity.id, name: this.#identity.name, text, at, cid, anchor, state });
+    if (state === 'sending') this.#client.say({ room: id }, text, { anchor, cid, isDoubtful: true });
+  }
+
+  #keep() {
+    keep([...this.rooms.values()]);
   }
 
   #heard(message) {

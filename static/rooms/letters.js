@@ -76,7 +76,7 @@ export class Letters extends EventTarget {
 
   retry(id, { cid, text }) {
     this.with(id).thread.mark(cid, 'sending');
-    this.#client.say({ recipient: id }, text, undefined, cid);
+    this.#client.say({ recipient: id }, text, { cid });
   }
 
   /** These people are here, so that what waited for them has reached them. */

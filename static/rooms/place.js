@@ -97,8 +97,9 @@ export class Place {
 
   #say(text) {
     const { id, thread } = this.room;
-    const cid = this.#client.say({ room: id }, text, thread.newest?.id);
-    thread.send({ who: 'you', sender: this.#hall.me.id, name: this.#hall.me.name, text, at: new Date().toISOString(), cid, state: 'sending' });
+    const anchor = thread.newest?.id;
+    const cid = this.#client.say({ room: id }, text, { anchor });
+    thread.send({ who: 'you', sender: this.#hall.me.id, name: this.#hall.me.name, text, at: new Date().toISOString(), cid, anchor, state: 'sending' });
     this.composer.focus();
   }
 
@@ -106,7 +107,7 @@ export class Place {
     const { id, thread, isJoined } = this.room;
     thread.mark(cid, 'sending');
     if (!isJoined) this.#hall.join(id);
-    this.#client.say({ room: id }, text, thread.newest?.id, cid);
+    this.#client.say({ room: id }, text, { anchor: thread.newest?.id, cid });
     this.composer.focus();
   }
 

@@ -1,5 +1,6 @@
 // Beside the room: who is there, and what is said in private.
 
+import * as alert from '../alert.js';
 import { Composer } from '../composer.js';
 import { find, isTouch, make } from '../dom.js';
 import * as router from '../router.js';
@@ -10,6 +11,7 @@ import { View } from './view.js';
 
 /** More names than these nobody reads. */
 const PEOPLE_MAX = 500;
+const COPIED_MS = 3_000;
 const collator = new Intl.Collator();
 
 export const addressOfPerson = (id) => `/rooms/@${encodeURIComponent(id)}`;
@@ -24,13 +26,18 @@ export class Side {
   #people = make('ul', { className: 'lines people' });
   #noPeople = make('p', { className: 'help' });
   #lines = make('ul', { className: 'lines', 'aria-label': 'Private conversations' });
+  #invite = make('button', { type: 'button', 'aria-live': 'polite' });
+  #inviteTimer = 0;
   #noLetters = make('p', { className: 'help', textContent: 'Choose somebody under “People” to write to them, and nobody else.' });
+  #choose = make('a', { className: 'button', textContent: 'See who is here' });
   #name = make('h2', { tabIndex: -1 });
   #presence = make('p', { className: 'help', role: 'status' });
   #talk = sheet('letter', 'Private conversation');
   #view;
   #items = new Map();
   #version = '';
+  /** Where the room is that is shown. */
+  #home = '#/rooms';
   conversation = null;
 
   /** `me` tells who this is. */
@@ -40,8 +47,8 @@ export class Side {
     this.#me = me;
     this.element = make('aside', { className: 'pane side', 'aria-label': 'People and private conversations' },
       make('header', { className: 'top' }, this.#back, make('nav', { className: 'tabs', 'aria-label': 'Beside the room' }, this.#toPeople, this.#toLetters)),
-      make('div', { className: 'scrolls in-people' }, make('h2', { className: 'unseen', textContent: 'People' }), this.#people, this.#noPeople),
-      make('div', { className: 'scrolls in-lines' }, make('h2', { className: 'unseen', textContent: 'Private' }), this.#lines, this.#noLetters),
+      make('div', { className: 'scrolls in-people' }, make('h2', { className: 'unseen', textContent: 'People' }), this.#people, this.#noPeople, this.#invite),
+      make('div', { className: 'scrolls in-lines' }, make('h2', { className: 'unseen', textContent: 'Private' }), this.#lines, this.#noLetters, this.#choose),
       make('section', { className: 'in-letter', 'aria-label': 'Private conversation' },
         make('div', { className: 'with' }, this.#name, this.#presence), this.#talk));
     this.#view = new View(this.#talk, { again: (entry) => letters.retry(this.conversation.id, entry) });
@@ -53,6 +60,8 @@ export class Side {
       this.composer.focus();
     });
     this.composer.addEventListener('typing', () => client.typing({ recipient: this.conversation.id }));
+    this.#invite.addEventListener('click', () => void this.#copyLink());
+    this.#offerLink();
   }
 
   /** Shows people, the conversations, or one of them. */
@@ -87,22 +96,42 @@ export class Side {
   }
 
   refresh(room) {
-    const home = room ? addressOf(room.id) : '/rooms';
-    this.#toPeople.href = room ? `#${home}/people` : '#/rooms';
-    this.#back.href = this.conversation ? '#/rooms/@' : `#${home}`;
+    this.#home = `#${room ? addressOf(room.id) : '/rooms'}`;
+    this.#toPeople.href = room ? `${this.#home}/people` : '#/rooms';
+    this.#back.href = this.conversation ? '#/rooms/@' : this.#home;
     if (this.conversation) this.#name.textContent = this.conversation.name;
     this.#toLetters.lastElementChild.replaceWith(badge(this.#letters.allUnread));
     const { list } = this.#letters;
     arrange(this.#lines, list.map((conversation) => this.#line(conversation)));
     this.#noLetters.hidden = list.length > 0;
+    this.#choose.hidden = list.length > 0 || !room;
+    this.#choose.href = this.#toPeople.href;
     const label = room ? `People in ${room.name}` : 'People';
     if (this.#people.getAttribute('aria-label') !== label) this.#people.setAttribute('aria-label', label);
     let words = 'When you are in a room, the people there are listed here.';
     if (room) words = room.count > 1 ? 'Choose somebody to write to them in private.' : 'Nobody else is here yet.';
     if (this.#noPeople.textContent !== words) this.#noPeople.textContent = words;
+    // Pages without HTTPS are not let at the clipboard.
+    this.#invite.hidden = !room || room.count > 1 || !navigator.clipboard;
     const version = room ? `${room.id} ${room.version}` : '';
     if (version !== this.#version) this.#showPeople(room?.members ?? new Map());
     this.#version = version;
+  }
+
+  #offerLink() {
+    this.#invite.textContent = 'Copy the room’s link';
+  }
+
+  /** The link that brings others into the room. */
+  async #copyLink() {
+    try {
+      await navigator.clipboard.writeText(new URL(this.#home, location.href).href);
+    } catch {
+      return alert.say('The link could not be copied. It is what the address bar shows.');
+    }
+    this.#invite.textContent = 'The link is copied';
+    clearTimeout(this.#inviteTimer);
+    this.#inviteTimer = setTimeout(() => this.#offerLink(), COPIED_MS);
   }
 
   #showPeople(members) {

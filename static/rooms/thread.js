@@ -7,7 +7,7 @@ const ENTRIES_MAX = 1_000;
  * Dispatches `change` with { kind: 'end' | 'before' | 'all' | 'state' | 'gone', entry }: something was added at the end or
  * before everything, anything may be elsewhere now, the state of one message changed, or it was the oldest of too many.
  *
- * An entry is { id, who: you | other | note, sender, name, text, at, cid, state }.
+ * An entry is { id, who: you | other | note, sender, name, text, at, cid, anchor, state }.
  */
 export class Thread extends EventTarget {
   /** Confirmed messages and notes, in order. */
@@ -19,6 +19,11 @@ export class Thread extends EventTarget {
 
   get entries() {
     return [...this.#said, ...this.#pending];
+  }
+
+  /** Own messages that are not confirmed. */
+  get pending() {
+    return this.#pending;
   }
 
   /** The confirmed messages, without notes. */

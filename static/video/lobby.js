@@ -29,7 +29,7 @@ export class Lobby {
   #account = make('button', { type: 'button', className: 'primary', textContent: 'Sign in' });
   #text = make('button', { type: 'button', textContent: 'Continue in text' });
   #words = make('div', { role: 'alert' });
-  #trouble = make('div', { className: 'cover' }, this.#words, make('div', { className: 'pair' }, this.#account, this.#again, this.#text));
+  #trouble = make('div', { className: 'cover' }, this.#words, make('div', { className: 'ways' }, this.#account, this.#again, this.#text));
   #hint = make('p', { className: 'hint', role: 'alert' });
   #start = make('button', { type: 'button', className: 'primary', textContent: 'Start' });
   #back = make('button', { type: 'button', textContent: 'Back' });

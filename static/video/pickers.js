@@ -20,6 +20,6 @@ export function makePickers(devices, prefix) {
     select.addEventListener('change', () => void devices.pick(kind, select.value));
     for (const type of ['list', 'change']) devices.addEventListener(type, fill);
     fill();
-    return make('div', { className: 'picker' }, make('label', { htmlFor: select.id, textContent: label }), select);
+    return make('div', { className: 'device' }, make('label', { htmlFor: select.id, textContent: label }), select);
   });
 }

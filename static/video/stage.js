@@ -22,7 +22,7 @@ export class Stage extends EventTarget {
   #reveal = button('Reveal', { className: 'primary' });
   #retry = button('Try again', { className: 'primary' });
   #text = button('Continue in text');
-  #cover = make('div', { className: 'cover' }, this.#words, this.#cause, make('div', { className: 'pair' }, this.#reveal, this.#retry, this.#text));
+  #cover = make('div', { className: 'cover' }, this.#words, this.#cause, make('div', { className: 'ways' }, this.#reveal, this.#retry, this.#text));
   #muted = make('p', { className: 'muted' }, icon('microphoneOff'), 'Muted');
   #hear = button('Tap to hear', { id: 'hear' });
   #tools;

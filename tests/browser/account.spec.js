@@ -291,7 +291,8 @@ test.describe('The pool', () => {
     const one = await member();
     await goto(one, '/account');
     await member();
-    await expect(one.getByText(/\d+ people with accounts are here now/)).toBeVisible();
+    // The server tells it in rounds of five seconds.
+    await expect(one.getByText(/\d+ people with accounts are here now/)).toBeVisible({ timeout: 12_000 });
   });
 });
 
@@ -531,7 +532,32 @@ test.describe('A private room', () => {
     await page.locator('#account .log').evaluate((log) => (log.scrollTop = 0));
     await expect(said(page)).toHaveCount(120);
     await expect(said(page).first()).toHaveText('message 0');
+    await page.locator('#account .log').evaluate((log) => (log.scrollTop = 0));
     await expect(page.getByRole('button', { name: 'Earlier messages' })).toBeHidden();
+  });
+
+  test('Private room: of pages that the server cuts short, nothing is missing', async ({ person }) => {
+    const messages = Array.from({ length: 45 }, (_, index) => message(index));
+    const texts = (from, to) => messages.slice(from, to).map(({ content }) => content);
+    let line;
+    const page = await person({ tolerates, before: async (page) => {
+      await signIn(page);
+      line = await standInForAccounts(page, { rooms: [room()], messages: messages.slice(0, 15), pageMax: 13 });
+      await page.routeWebSocket(/\/ws\?/, (socket) => socket.onMessage(() => {}));
+    } });
+    await goto(page, `/account/room/${ROOM}`);
+    // It looks by itself whether there is something before so few.
+    await expect(said(page)).toHaveText(texts(0, 15));
+    await page.getByRole('button', { name: 'Earlier messages' }).click();
+    await expect(page.getByRole('button', { name: 'Earlier messages' })).toBeHidden();
+    line.messages = messages;
+    await line.sockets.at(-1).close({ code: 1012, reason: 'restart' });
+    await expect(said(page)).toHaveText(texts(0, 45));
+    // One that is there from the beginning begins with the end.
+    await page.reload();
+    await expect(said(page)).toHaveText(texts(19, 45));
+    await page.locator('#account .log').evaluate((log) => (log.scrollTop = 0));
+    await expect(said(page)).toHaveText(texts(6, 45));
   });
 
   test('Private room: reactions are one each, and come live', async ({ member }) => {

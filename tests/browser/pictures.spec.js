@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const SIZES = [[1280, 800, false], [390, 844, true], [320, 568, true]];
 const TALK = [
   ['one', 'Hi! Where in the world are you?'],
-  ['two', 'Hello 👋'],
+  ['two', 'Hello! I hoped you would ask.'],
   ['two', 'Lisbon, on a balcony, with the first coffee of the day. You?'],
   ['one', 'Kyoto. It is evening here, and raining. What do you listen to in the mornings?'],
   ['two', 'Mostly old bossa nova. This one, if you have three minutes: https://example.org/joao'],

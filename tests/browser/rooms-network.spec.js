@@ -96,6 +96,56 @@ test('Rooms: what never arrived is said again, once', async ({ person }) => {
   expect(more).toEqual([]);
 });
 
+test('Rooms: what is on its way survives a reload, and is said once', async ({ person }) => {
+  let line;
+  const ann = await enter(person, 'Ann', { tolerates, before: async (page) => (line = await tap(page)) });
+  const bob = await enter(person, 'Bob');
+  const room = await create(ann, 'reloaded');
+  await open(bob, room);
+  const reload = async () => {
+    line.isBlocked = true;
+    await ann.reload();
+    await expect(states(ann, 'sending')).toHaveCount(1);
+    line.isHeld = line.isDeaf = line.isBlocked = false;
+    await expect(states(ann)).toHaveText(['Sent'], { timeout: 15_000 });
+  };
+  line.isHeld = true;
+  await say(ann, 'lost on the way');
+  await expect.poll(() => line.sent.at(-1).content).toBe('lost on the way');
+  await reload();
+  await expect(bubbles(bob, 'other')).toHaveText(['lost on the way']);
+  line.isDeaf = true;
+  await say(ann, 'arrived');
+  await expect(bubbles(bob, 'other')).toHaveText(['lost on the way', 'arrived']);
+  await reload();
+  await say(ann, 'the next');
+  await expect(bubbles(bob, 'other')).toHaveText(['lost on the way', 'arrived', 'the next']);
+  await expect(bubbles(ann, 'you')).toHaveText(['lost on the way', 'arrived', 'the next']);
+  const cids = (text) => line.sent.filter(({ content }) => content === text).map(({ cid }) => cid);
+  expect(cids('arrived')).toHaveLength(1);
+  expect(cids('lost on the way')).toHaveLength(2);
+  expect(new Set(cids('lost on the way')).size).toBe(1);
+});
+
+test('Rooms: what was refused can be tried again after a reload', async ({ person }) => {
+  let line;
+  const ann = await enter(person, 'Ann', { tolerates, before: async (page) => (line = await tap(page)) });
+  await create(ann, 'refused and reloaded');
+  line.isHeld = true;
+  await say(ann, 'not now');
+  await expect.poll(() => line.sent.at(-1).content).toBe('not now');
+  const { cid } = line.sent.at(-1);
+  line.tell({ type: 'error', code: 'mailbox_full', message: 'Not now.', cid });
+  await expect(states(ann)).toHaveText([/Not delivered/]);
+  line.isHeld = false;
+  await ann.reload();
+  await expect(states(ann)).toHaveText([/Not delivered/]);
+  await ann.getByRole('button', { name: 'Retry' }).click();
+  await expect(states(ann)).toHaveText(['Sent']);
+  await ann.reload();
+  await expect(states(ann)).toHaveText(['Sent']);
+});
+
 test('Rooms: a letter whose confirmation was lost is shown once', async ({ person }) => {
   let line;
   const ann = await enter(person, 'Ann', { tolerates, before: async (page) => (line = await tap(page)) });

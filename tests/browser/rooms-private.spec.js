@@ -1,8 +1,26 @@
 import { look, test } from './people.js';
-import { bubbles, create, expect, letterInput, meet, members, open, privately, roomLine, say, sayPrivately, states, write } from './rooms.js';
+import { bubbles, create, enter, expect, letterInput, meet, members, open, privately, roomLine, say, sayPrivately, states, write } from './rooms.js';
 
 // Some of these are long stories of several people, and all of them wait for conditions only.
 test.describe.configure({ timeout: 180_000 });
+
+test('Rooms: where nothing is yet, a button leads on', async ({ person, server }) => {
+  const ann = await enter(person, 'Ann', { permissions: ['clipboard-read', 'clipboard-write'] });
+  await ann.locator('.tabs').getByRole('link', { name: 'Private' }).click();
+  await expect(ann.locator('.side').getByRole('link', { name: 'See who is here' })).toBeHidden();
+  const room = await create(ann, 'lonely');
+  await ann.locator('.side').getByRole('link', { name: 'See who is here' }).click();
+  await expect(members(ann)).toHaveCount(1);
+  await ann.locator('.side').getByRole('button', { name: 'Copy the room’s link' }).click();
+  await expect(ann.locator('.side').getByRole('button', { name: 'The link is copied' })).toBeVisible();
+  const link = await ann.evaluate(() => navigator.clipboard.readText());
+  expect(link).toContain(`${server}/#/rooms/`);
+  const bob = await enter(person, 'Bob');
+  await bob.goto(link);
+  await expect(bob.locator('.place h2')).toHaveText(room);
+  await expect(members(ann)).toHaveCount(2);
+  await expect(ann.locator('.side').getByRole('button', { name: 'Copy the room’s link' })).toBeHidden();
+});
 
 test('Rooms: private conversations, with badges until they are read', async ({ person }) => {
   const [ann, bob] = await meet(person, ['Ann', 'Bob'], 'private');

@@ -29,9 +29,9 @@ export const signIn = (page, { lasts = 3_600 } = {}) => page.addInitScript(([kep
 
 /**
  * Answers what the page asks for: `answers` maps "METHOD /path" to a function that returns { status, body, headers }, or a promise of that.
- * Returns { asked, notices, sockets }: the requests, and the WebSockets for notices and in rooms.
+ * A page of messages has as many as are asked for, and `pageMax` at most. Returns { asked, notices, sockets }: the requests, and the WebSockets for notices and in rooms.
  */
-export async function standInForAccounts(page, { rooms = [], messages = [], answers = {}, hear = () => {} } = {}) {
+export async function standInForAccounts(page, { rooms = [], messages = [], pageMax = Infinity, answers = {}, hear = () => {} } = {}) {
   const line = { asked: [], notices: [], sockets: [], heard: [], rooms, messages };
   const usual = {
     'GET /rooms/me': () => ({ body: line.rooms }),
@@ -49,7 +49,7 @@ export async function standInForAccounts(page, { rooms = [], messages = [], answ
     if (!answer && pathname.endsWith('/messages')) {
       const before = searchParams.get('before');
       const until = before ? line.messages.findIndex(({ id }) => id === before) : line.messages.length;
-      answer = { body: line.messages.slice(Math.max(0, until - Number(searchParams.get('limit'))), until) };
+      answer = { body: line.messages.slice(Math.max(0, until - Math.min(pageMax, Number(searchParams.get('limit')))), until) };
     }
     answer ??= { body: line.rooms.find(({ id }) => pathname.includes(id)) ?? { message: 'done' } };
     await route.fulfill({ status: answer.status ?? 200, json: answer.body ?? {}, headers: { Date: new Date().toUTCString(), ...answer.headers } });
