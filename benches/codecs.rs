@@ -5,7 +5,7 @@ use passerby::kernel::secret::Secret;
 use passerby::limits;
 use passerby::wire::frame::{self, Kind};
 use passerby::wire::json::RawText;
-use passerby::wire::message::{Appetite, Decoder, Progress};
+use passerby::wire::message::{Decoder, MessageLimits, Progress};
 use passerby::wire::sdp::{self, Relays};
 use passerby::wire::{head, mask, token, upgrade, utf8};
 use std::hint::black_box;
@@ -44,7 +44,7 @@ fn frames(criterion: &mut Criterion) {
                     let message = decoder.next(
                         black_box(&mut inbox),
                         &mut Progress::default(),
-                        &Appetite::default(),
+                        &MessageLimits::default(),
                     );
                     black_box(message).is_ok()
                 });
@@ -60,13 +60,17 @@ fn frames(criterion: &mut Criterion) {
                     let (mut front, mut back) = (frame[..cut].to_vec(), frame[cut..].to_vec());
                     assert!(
                         decoder
-                            .next(&mut front, &mut Progress::default(), &Appetite::default())
+                            .next(
+                                &mut front,
+                                &mut Progress::default(),
+                                &MessageLimits::default()
+                            )
                             .is_ok()
                     );
                     black_box(decoder.next(
                         &mut back,
                         &mut Progress::default(),
-                        &Appetite::default(),
+                        &MessageLimits::default(),
                     ))
                     .is_ok()
                 });

@@ -12,7 +12,7 @@ use passerby::kernel::stats::CloseCause;
 use passerby::net::{self, Reactor};
 use passerby::wire::frame::{self, Kind};
 use passerby::wire::head::Method;
-use passerby::wire::message::{Appetite, Message};
+use passerby::wire::message::{Message, MessageLimits};
 use passerby::wire::response::{Response, Status};
 use passerby::wire::upgrade;
 
@@ -21,7 +21,7 @@ const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 struct Echo;
 
 impl Application for Echo {
-    type Face = ();
+    type Service = ();
 
     fn request<'a>(&mut self, request: &Request<'a>, _: &mut Turn<'_>) -> Reply<'a, ()> {
         let head = request.head;
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: echo [--listen ADDR:PORT]".into()),
     };
     let settings = Settings {
-        appetite: Appetite {
+        message_limits: MessageLimits {
             message_bytes_max: MESSAGE_BYTES_MAX as u64,
             fragments_max: u32::MAX,
             binary: true,

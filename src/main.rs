@@ -71,10 +71,10 @@ fn serve(config: &Config) -> Result<(), String> {
     let server = Server::new(app, config.connections(connections_max, table_seed));
     let mut reactor = Reactor::open(server, config.reactor(connections_max))
         .map_err(|error| error.to_string())?;
-    let desks = Desks::open(config, &reactor)?;
-    let desk = Rc::clone(&desks);
+    let handles = Handles::open(config, &reactor)?;
+    let handle = Rc::clone(&handles);
     reactor.consult(Box::new(move |ticket, ask| {
-        desk.borrow_mut().ask(ticket, ask)
+        handle.borrow_mut().ask(ticket, ask)
     }));
     for (number, address) in reactor.addresses().into_iter().enumerate() {
         match number {
@@ -86,7 +86,7 @@ fn serve(config: &Config) -> Result<(), String> {
     let outcome = reactor.run();
     // Nobody waits for answers any more, but what was asked is still done.
     drop(reactor);
-    if let Some(store) = desks.borrow_mut().store.take()
+    if let Some(store) = handles.borrow_mut().store.take()
         && !store.close(STORE_PATIENCE)
     {
         log::warn!("the store did not finish in time");
@@ -104,12 +104,12 @@ fn now() -> Now {
 }
 
 /// Where the loop's questions go.
-struct Desks {
-    store: Option<store::Desk>,
-    hash: hash::Desk,
+struct Handles {
+    store: Option<store::Handle>,
+    hash: hash::Handle,
 }
 
-impl Desks {
+impl Handles {
     /// Opens the store and starts the threads that answer.
     fn open(config: &Config, reactor: &Reactor<App>) -> Result<Rc<RefCell<Self>>, String> {
         // If the loop is gone, nobody wants to know of answers.

@@ -9,7 +9,7 @@ use passerby::kernel::outbox::Outbox;
 use passerby::kernel::stats::{CloseCause, Stats};
 use passerby::kernel::time::Now;
 use passerby::wire::frame::{self, Kind};
-use passerby::wire::message::{Appetite, Message};
+use passerby::wire::message::{Message, MessageLimits};
 use passerby::wire::response::{Response, Status};
 use passerby::wire::upgrade;
 
@@ -20,7 +20,7 @@ struct Recorder {
 }
 
 impl Application for Recorder {
-    type Face = ();
+    type Service = ();
 
     fn request<'a>(&mut self, request: &Request<'a>, _: &mut Turn<'_>) -> Reply<'a, ()> {
         let head = request.head;
@@ -72,9 +72,9 @@ impl Application for Recorder {
 /// What a script leads to: the events, and everything that was answered.
 fn play(pieces: &[&[u8]]) -> (Vec<String>, String) {
     let settings = Settings {
-        appetite: Appetite {
+        message_limits: MessageLimits {
             binary: true,
-            ..Appetite::default()
+            ..MessageLimits::default()
         },
         ..Settings::default()
     };

@@ -3,7 +3,7 @@
 use std::io::{self, Cursor, Read, Write};
 
 use passerby::wire::frame::{self, Kind};
-use passerby::wire::message::{Appetite, Decoder, Message, Progress};
+use passerby::wire::message::{Decoder, Message, MessageLimits, Progress};
 use proptest::prelude::*;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
@@ -74,7 +74,7 @@ fn sent(messages: &[Said]) -> Vec<u8> {
 
 /// What our decoder makes of it, in pieces of `step` bytes.
 fn decoded(bytes: &[u8], step: usize) -> Vec<Said> {
-    let appetite = Appetite {
+    let message_limits = MessageLimits {
         message_bytes_max: 1 << 20,
         fragments_max: 32,
         binary: true,
@@ -85,7 +85,7 @@ fn decoded(bytes: &[u8], step: usize) -> Vec<Said> {
         let mut piece = piece.to_vec();
         let mut progress = Progress::default();
         while let Some(message) = decoder
-            .next(&mut piece, &mut progress, &appetite)
+            .next(&mut piece, &mut progress, &message_limits)
             .expect("good")
         {
             all.push(match message {
@@ -220,7 +220,7 @@ proptest! {
             let mut piece = piece.to_vec();
             let mut progress = Progress::default();
             loop {
-                match decoder.next(&mut piece, &mut progress, &Appetite::default()) {
+                match decoder.next(&mut piece, &mut progress, &MessageLimits::default()) {
                     Ok(Some(_)) => {}
                     Ok(None) => break,
                     Err(refusal) => {

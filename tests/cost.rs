@@ -202,7 +202,7 @@ fn an_idle_socket_owns_no_memory() {
     world.turn(|server, turn| {
         for id in &crowd {
             server.ended(*id, turn);
-            server.buried(*id, turn);
+            server.reaped(*id, turn);
         }
     });
     world.out.socket_ops.clear();
@@ -495,7 +495,7 @@ fn no_turn_does_more_than_its_share_when_5000_sockets_close() {
     let close = |server: &mut Server, turn: &mut Turn<'_>| {
         for id in gone {
             server.broke(*id, CloseCause::Gone, turn);
-            server.buried(*id, turn);
+            server.reaped(*id, turn);
         }
     };
     let before = world.stats.room_deliveries;
@@ -561,7 +561,7 @@ fn no_turn_does_more_than_its_share_for_lists() {
         for id in &asking {
             world.turn(|server, turn| {
                 server.broke(*id, CloseCause::Gone, turn);
-                server.buried(*id, turn);
+                server.reaped(*id, turn);
             });
             world.out.socket_ops.clear();
         }

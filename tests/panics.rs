@@ -28,7 +28,7 @@ struct Clumsy {
 }
 
 impl Application for Clumsy {
-    type Face = ();
+    type Service = ();
 
     fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, ()> {
         assert_ne!(request.head.path, "/panic", "as was asked for");

@@ -109,7 +109,7 @@ impl World {
         };
         self.server.ended(id, &mut turn);
         self.server.perform(&mut turn);
-        self.server.buried(id, &mut turn);
+        self.server.reaped(id, &mut turn);
         self.out.socket_ops.clear();
     }
 

@@ -1,7 +1,7 @@
 //! Accounts: their sockets and plain requests, and the strangers who stay in touch.
 
 use super::routes;
-use super::{App, Face};
+use super::{App, Service};
 use crate::conn::{Late, Reply, Request, Turn};
 use crate::kernel::id::ConnId;
 use crate::kernel::stats::Refused;
@@ -17,12 +17,12 @@ impl App {
         room: Option<&str>,
         request: &Request<'a>,
         turn: &mut Turn<'_>,
-    ) -> Result<Reply<'a, Face>, (Response, Refused)> {
+    ) -> Result<Reply<'a, Service>, (Response, Refused)> {
         let key = upgrade::check(request.head)?;
         self.check_origin(request)?;
         self.check_draining()?;
         match self.accounts.admit(room, request, turn) {
-            Admission::Open => Ok(Reply::Open(Face::Account, key)),
+            Admission::Open => Ok(Reply::Open(Service::Account, key)),
             Admission::Later => Ok(Reply::Later(Some(key))),
             Admission::Refuse(response, cause) => Err((response, cause)),
         }
@@ -35,7 +35,7 @@ impl App {
         path: &str,
         request: &Request<'a>,
         turn: &mut Turn<'_>,
-    ) -> Result<Reply<'a, Face>, (Response, Refused)> {
+    ) -> Result<Reply<'a, Service>, (Response, Refused)> {
         if !matches!(request.head.method, Method::Get | Method::Head) {
             self.check_origin(request)?;
             self.check_draining()?;
@@ -50,7 +50,7 @@ impl App {
     }
 
     /// The next answer to a request that had to wait.
-    pub(super) fn next_late_answer(&mut self) -> Option<(ConnId, Late<Face>)> {
+    pub(super) fn next_late_answer(&mut self) -> Option<(ConnId, Late<Service>)> {
         let (conn, late) = self.accounts.next_late()?;
         let sharing = self.sharings.remove(&conn.pack());
         let late = match late {
@@ -58,20 +58,20 @@ impl App {
                 Some(sharing) => sharing.mark(response),
                 None => response,
             }),
-            Late::Open(()) => Late::Open(Face::Account),
+            Late::Open(()) => Late::Open(Service::Account),
         };
         Some((conn, late))
     }
 
     /// Has rooms opened for strangers who want to stay in touch, and tells them when they are there.
     pub(super) fn keep_in_touch(&mut self, turn: &mut Turn<'_>) {
-        while let Some(pact) = self.stranger.next_pact() {
-            let ticket = self.accounts.keep(pact.accounts, turn);
-            self.pacts.insert(ticket, pact);
+        while let Some(agreement) = self.stranger.next_agreement() {
+            let ticket = self.accounts.keep(agreement.accounts, turn);
+            self.agreements.insert(ticket, agreement);
         }
         while let Some((ticket, room)) = self.accounts.next_kept() {
-            if let Some(pact) = self.pacts.remove(&ticket) {
-                self.stranger.kept(&pact, room, turn);
+            if let Some(agreement) = self.agreements.remove(&ticket) {
+                self.stranger.kept(&agreement, room, turn);
             }
         }
     }

@@ -5,7 +5,7 @@ use super::routes::{self, Resource};
 use crate::conn::{Request, Turn};
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::stats::Refused;
-use crate::service::rooms::Knock;
+use crate::service::rooms::EntryError;
 use crate::wire::head::Method;
 use crate::wire::response::{Response, Status};
 use crate::wire::upgrade;
@@ -21,18 +21,18 @@ impl App {
         self.check_draining()?;
         let client = Subscriber::of(request.client);
         let admitted = self.rooms.admit(request.conn, request.head.query, client);
-        admitted.map_err(|knock| match knock {
-            Knock::Malformed(message) => {
+        admitted.map_err(|refusal| match refusal {
+            EntryError::Malformed(message) => {
                 let response = Response::error(Status::BAD_REQUEST, &message);
                 (response, Refused::BadRequest)
             }
-            Knock::Taken => {
+            EntryError::Taken => {
                 let message =
                     "this user_id is in use; bring its session token to open another socket";
                 let response = Response::error(Status::CONFLICT, message);
                 (response, Refused::Conflict)
             }
-            Knock::TooMany => {
+            EntryError::TooMany => {
                 let response = Response::error(Status::TOO_MANY_REQUESTS, "too many sockets");
                 let response = response.with_retry_after_ms(5_000);
                 (response, Refused::PersonConnections)

@@ -18,7 +18,7 @@ use crate::kernel::stats::{CloseCause, Refused};
 use crate::kernel::time::Now;
 use crate::service::account::Accounts;
 use crate::service::rooms::{self, Rooms};
-use crate::service::stranger::{Account, Format, Opening, Pact, Stranger};
+use crate::service::stranger::{Account, Agreement, Format, Opening, Stranger};
 use crate::service::{account as accounts, ops, stranger, web};
 use crate::wire::head::{Head, Method};
 use crate::wire::message::Message;
@@ -47,7 +47,7 @@ pub struct Settings {
 
 /// Which service a WebSocket talks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Face {
+pub enum Service {
     /// Anonymous pairs.
     Stranger,
     /// Rooms and direct messages.
@@ -67,7 +67,7 @@ pub struct App {
     /// Accounts, the pool and private rooms.
     pub accounts: Accounts,
     /// Strangers for whom a room is being opened.
-    pacts: BTreeMap<Ticket, Pact>,
+    agreements: BTreeMap<Ticket, Agreement>,
     /// With whom the answers will be shared that come later. Every answer that was promised comes, so none stays.
     sharings: BTreeMap<u64, Sharing>,
     /// The files of the page.
@@ -94,7 +94,7 @@ impl App {
             stranger: Stranger::new(settings.stranger.clone(), fork()),
             rooms: Rooms::new(settings.rooms.clone(), fork(), now),
             accounts: Accounts::new(settings.accounts.clone(), key, fork()),
-            pacts: BTreeMap::new(),
+            agreements: BTreeMap::new(),
             sharings: BTreeMap::new(),
             settings,
             page: web::Page::default(),
@@ -135,9 +135,9 @@ impl App {
         ops::Gauges {
             connections: turn.out.open_lanes(),
             online: self.stranger.online(),
-            census: Mode::ALL
+            population: Mode::ALL
                 .iter()
-                .map(|mode| (mode.label(), self.stranger.census(*mode)))
+                .map(|mode| (mode.label(), self.stranger.population(*mode)))
                 .collect(),
             queued_bytes: turn.out.queued_total(),
             people: self.rooms.people(),
@@ -186,7 +186,7 @@ impl App {
     }
 
     /// Answers a request, or opens a socket.
-    fn answer<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
+    fn answer<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Service> {
         let refuse = |(response, cause): (Response, Refused), turn: &mut Turn<'_>| {
             turn.stats.refused(cause);
             Reply::Respond(response)
@@ -220,11 +220,11 @@ impl App {
         }
         match route.endpoint {
             Endpoint::Stranger => match self.open_stranger(request, turn) {
-                Ok(key) => Reply::Open(Face::Stranger, key),
+                Ok(key) => Reply::Open(Service::Stranger, key),
                 Err(refusal) => refuse(refusal, turn),
             },
             Endpoint::Rooms => match self.open_rooms(request) {
-                Ok(key) => Reply::Open(Face::Rooms, key),
+                Ok(key) => Reply::Open(Service::Rooms, key),
                 Err(refusal) => refuse(refusal, turn),
             },
             Endpoint::Api(resource) => match self.serve(resource, route.path, request, turn) {
@@ -271,9 +271,9 @@ impl App {
 }
 
 impl Application for App {
-    type Face = Face;
+    type Service = Service;
 
-    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Face> {
+    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Service> {
         match self.answer(request, turn) {
             Reply::Respond(response) => Reply::Respond(self.shared(request, response)),
             Reply::Later(None) => {
@@ -290,48 +290,48 @@ impl Application for App {
         self.shared(request, response)
     }
 
-    fn opened(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
-        match face {
-            Face::Stranger => self.stranger.opened(conn, turn),
-            Face::Rooms => self.rooms.opened(conn, turn),
-            Face::Account => self.accounts.opened(conn, turn),
+    fn opened(&mut self, conn: ConnId, service: Service, turn: &mut Turn<'_>) {
+        match service {
+            Service::Stranger => self.stranger.opened(conn, turn),
+            Service::Rooms => self.rooms.opened(conn, turn),
+            Service::Account => self.accounts.opened(conn, turn),
         }
     }
 
     #[inline]
-    fn said(&mut self, conn: ConnId, face: Face, message: Message<'_>, turn: &mut Turn<'_>) {
-        match (face, message) {
-            (Face::Stranger, Message::Text(text)) => self.stranger.said(conn, text, turn),
-            (Face::Rooms, Message::Text(text)) => self.rooms.said(conn, text, turn),
-            (Face::Account, Message::Text(text)) => self.accounts.said(conn, text, turn),
-            (Face::Stranger | Face::Rooms | Face::Account, _) => {
+    fn said(&mut self, conn: ConnId, service: Service, message: Message<'_>, turn: &mut Turn<'_>) {
+        match (service, message) {
+            (Service::Stranger, Message::Text(text)) => self.stranger.said(conn, text, turn),
+            (Service::Rooms, Message::Text(text)) => self.rooms.said(conn, text, turn),
+            (Service::Account, Message::Text(text)) => self.accounts.said(conn, text, turn),
+            (Service::Stranger | Service::Rooms | Service::Account, _) => {
                 debug_assert!(false, "only text is asked for")
             }
         }
     }
 
-    fn drained(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
-        match face {
-            Face::Stranger => self.stranger.drained(conn, turn),
-            Face::Rooms => self.rooms.drained(conn, turn),
+    fn drained(&mut self, conn: ConnId, service: Service, turn: &mut Turn<'_>) {
+        match service {
+            Service::Stranger => self.stranger.drained(conn, turn),
+            Service::Rooms => self.rooms.drained(conn, turn),
             // What is said on these sockets waits for the store, not for them.
-            Face::Account => {}
+            Service::Account => {}
         }
     }
 
-    fn closed(&mut self, conn: ConnId, face: Face, cause: CloseCause, turn: &mut Turn<'_>) {
-        match face {
-            Face::Stranger => self.stranger.closed(conn, cause, turn),
-            Face::Rooms => self.rooms.closed(conn, turn),
-            Face::Account => self.accounts.closed(conn, turn),
+    fn closed(&mut self, conn: ConnId, service: Service, cause: CloseCause, turn: &mut Turn<'_>) {
+        match service {
+            Service::Stranger => self.stranger.closed(conn, cause, turn),
+            Service::Rooms => self.rooms.closed(conn, turn),
+            Service::Account => self.accounts.closed(conn, turn),
         }
     }
 
-    fn dismissed(&mut self, conn: ConnId, face: Face, turn: &mut Turn<'_>) {
-        match face {
-            Face::Stranger => self.stranger.dismissed(conn, turn),
-            Face::Rooms => self.rooms.dismissed(conn, turn),
-            Face::Account => self.accounts.dismissed(conn, turn),
+    fn dismissed(&mut self, conn: ConnId, service: Service, turn: &mut Turn<'_>) {
+        match service {
+            Service::Stranger => self.stranger.dismissed(conn, turn),
+            Service::Rooms => self.rooms.dismissed(conn, turn),
+            Service::Account => self.accounts.dismissed(conn, turn),
         }
     }
 
@@ -340,7 +340,7 @@ impl Application for App {
         self.keep_in_touch(turn);
     }
 
-    fn next_late(&mut self) -> Option<(ConnId, Late<Face>)> {
+    fn next_late(&mut self) -> Option<(ConnId, Late<Service>)> {
         self.next_late_answer()
     }
 

@@ -66,14 +66,14 @@ impl Admission {
     }
 }
 
-/// The door: counts connections by address, and knows which proxies speak for others.
+/// The gate: counts connections by address, and knows which proxies speak for others.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Gate {
     addresses: Addresses,
     trusted_proxies: Vec<ipnet::IpNet>,
 }
 
-impl Door {
+impl Gate {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             addresses: Addresses::new(settings.allowance, settings.seed),
@@ -138,7 +138,7 @@ mod tests {
         };
         let request = format!("GET / HTTP/1.1\r\nHost: a\r\n{forwarded}\r\n");
         let head = head::parse(request.as_bytes()).expect("a good head");
-        Door::new(&settings)
+        Gate::new(&settings)
             .client(peer.parse().expect("an address"), &head)
             .to_string()
     }

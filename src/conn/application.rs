@@ -43,7 +43,7 @@ pub struct Request<'a> {
 pub enum Reply<'a, F> {
     /// This response.
     Respond(Response),
-    /// The request opens a WebSocket, whose key this is; its messages go to the face.
+    /// The request opens a WebSocket, whose key this is; its messages go to the service.
     Open(F, &'a str),
     /// The answer comes by [`Application::next_late`]; until then nothing more is read from the connection. With the
     /// key of a handshake it may still become a WebSocket.
@@ -55,17 +55,21 @@ pub enum Reply<'a, F> {
 pub enum Late<F> {
     /// This response.
     Respond(Response),
-    /// The WebSocket is open; its messages go to the face.
+    /// The WebSocket is open; its messages go to the service.
     Open(F),
 }
 
 /// The program behind the connections. Its methods run inside a turn and must not block.
 pub trait Application {
-    /// Which of the program's faces a WebSocket talks to.
-    type Face: Copy + std::fmt::Debug;
+    /// Which of the program's services a WebSocket talks to.
+    type Service: Copy + std::fmt::Debug;
 
     /// Answers a request.
-    fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, Self::Face>;
+    fn request<'a>(
+        &mut self,
+        request: &Request<'a>,
+        turn: &mut Turn<'_>,
+    ) -> Reply<'a, Self::Service>;
 
     /// The connection layer refuses a request by itself, whose body has not come: the response, with what the program has to add.
     fn refused(&self, request: &Request<'_>, response: Response) -> Response {
@@ -74,19 +78,31 @@ pub trait Application {
     }
 
     /// The WebSocket that [`Reply::Open`] asked for is open.
-    fn opened(&mut self, conn: ConnId, face: Self::Face, turn: &mut Turn<'_>);
+    fn opened(&mut self, conn: ConnId, service: Self::Service, turn: &mut Turn<'_>);
 
     /// A text or binary message came.
-    fn said(&mut self, conn: ConnId, face: Self::Face, message: Message<'_>, turn: &mut Turn<'_>);
+    fn said(
+        &mut self,
+        conn: ConnId,
+        service: Self::Service,
+        message: Message<'_>,
+        turn: &mut Turn<'_>,
+    );
 
     /// What was queued for this WebSocket has gone out, after it was over the high-water mark.
-    fn drained(&mut self, conn: ConnId, face: Self::Face, turn: &mut Turn<'_>);
+    fn drained(&mut self, conn: ConnId, service: Self::Service, turn: &mut Turn<'_>);
 
     /// The WebSocket is gone; nothing may be sent to it any more.
-    fn closed(&mut self, conn: ConnId, face: Self::Face, cause: CloseCause, turn: &mut Turn<'_>);
+    fn closed(
+        &mut self,
+        conn: ConnId,
+        service: Self::Service,
+        cause: CloseCause,
+        turn: &mut Turn<'_>,
+    );
 
     /// The server is going away and this WebSocket is about to be closed: the last chance to say so.
-    fn dismissed(&mut self, conn: ConnId, face: Self::Face, turn: &mut Turn<'_>);
+    fn dismissed(&mut self, conn: ConnId, service: Self::Service, turn: &mut Turn<'_>);
 
     /// A question that was put to [`Outbox::asks`] is answered.
     fn answered(&mut self, ticket: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
@@ -95,7 +111,7 @@ pub trait Application {
 
     /// The next answer to a request that was told [`Reply::Later`]. If the client has gone meanwhile nothing comes of
     /// it, except that a WebSocket that was to be opened is [`Application::closed`] at once.
-    fn next_late(&mut self) -> Option<(ConnId, Late<Self::Face>)> {
+    fn next_late(&mut self) -> Option<(ConnId, Late<Self::Service>)> {
         None
     }
 

@@ -67,8 +67,8 @@ impl<A: Application> Connections<A> {
         let (mut at, mut left) = (drain.at, drain.per_round);
         while left > 0 && at < self.conns.len() {
             if let Phase::Ws(ws) = &self.conns[at].phase {
-                let (id, face) = (self.id(at), ws.face);
-                self.app.dismissed(id, face, turn);
+                let (id, service) = (self.id(at), ws.service);
+                self.app.dismissed(id, service, turn);
                 self.hang_up(
                     id,
                     1012,

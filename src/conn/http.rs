@@ -158,10 +158,10 @@ impl<A: Application> Connections<A> {
                 self.http_await(id, input, served > 0, turn);
             }
             Step::Finish => self.finish(id, turn),
-            Step::Upgraded(face, subscriber) => {
-                self.http_leave(id, face, subscriber, turn.now);
+            Step::Upgraded(service, subscriber) => {
+                self.http_leave(id, service, subscriber, turn.now);
                 self.note_whole(id, turn);
-                self.app.opened(id, face, turn);
+                self.app.opened(id, service, turn);
                 if !input.is_empty() {
                     self.ws_received(id, &mut input, turn);
                 }
@@ -176,7 +176,7 @@ impl<A: Application> Connections<A> {
         input: &[u8],
         used: &mut usize,
         turn: &mut Turn<'_>,
-    ) -> Step<A::Face> {
+    ) -> Step<A::Service> {
         let body_bytes_max = self.settings.body_bytes_max;
         let Some(http) = self.http(id) else {
             return Step::Finish;
@@ -219,7 +219,7 @@ impl<A: Application> Connections<A> {
         input: &[u8],
         used: &mut usize,
         turn: &mut Turn<'_>,
-    ) -> Step<A::Face> {
+    ) -> Step<A::Service> {
         let Some((_, reader)) = self.http(id).and_then(|http| http.arriving.as_mut()) else {
             return Step::More;
         };
@@ -246,21 +246,21 @@ impl<A: Application> Connections<A> {
         head: &'a Head<'a>,
         body: &'a [u8],
         turn: &mut Turn<'_>,
-    ) -> Step<A::Face> {
+    ) -> Step<A::Service> {
         let Some(http) = self.http(id) else {
             return Step::Finish;
         };
         http.served += 1;
         http.deadline_us = turn.now.after_ms(limits::KEEP_ALIVE_MS);
         let (peer, mut admission, served) = (http.peer, http.admission, http.served);
-        let client = self.door.client(peer, head);
+        let client = self.gate.client(peer, head);
         if admission == Admission::Granted {
-            admission = self.door.ask(client, turn.now.micros);
+            admission = self.gate.ask(client, turn.now.micros);
         }
         // A proxy's connections count for nobody; the sockets that it opens count for whom it speaks for.
         let mut subscriber = None;
-        if self.door.trusts(peer) && head.lists("upgrade", "websocket") {
-            let (counted, granted) = self.door.enter(client, turn.now.micros);
+        if self.gate.trusts(peer) && head.lists("upgrade", "websocket") {
+            let (counted, granted) = self.gate.enter(client, turn.now.micros);
             subscriber = Some(counted);
             if admission == Admission::Granted {
                 admission = granted;
@@ -277,13 +277,13 @@ impl<A: Application> Connections<A> {
         self.share.spend();
         self.note_whole(id, turn);
         match self.app.request(&request, turn) {
-            Reply::Open(face, key) => {
+            Reply::Open(service, key) => {
                 upgrade::accept(turn.out.lane(id), key);
-                Step::Upgraded(face, subscriber)
+                Step::Upgraded(service, subscriber)
             }
             Reply::Respond(response) => {
                 if let Some(subscriber) = subscriber {
-                    self.door.leave(subscriber, turn.now.micros);
+                    self.gate.leave(subscriber, turn.now.micros);
                 }
                 let keeps_alive = head.keep_alive
                     && served < limits::REQUESTS_MAX
@@ -323,22 +323,22 @@ impl<A: Application> Connections<A> {
     }
 
     /// The program has the answer that a connection waits for.
-    pub(super) fn http_late(&mut self, id: ConnId, late: Late<A::Face>, turn: &mut Turn<'_>) {
+    pub(super) fn http_late(&mut self, id: ConnId, late: Late<A::Service>, turn: &mut Turn<'_>) {
         let Some(awaiting) = self.http(id).and_then(|http| http.awaiting.take()) else {
             // The client has not waited.
-            if let Late::Open(face) = late {
-                self.app.closed(id, face, CloseCause::Gone, turn);
+            if let Late::Open(service) = late {
+                self.app.closed(id, service, CloseCause::Gone, turn);
             }
             return;
         };
         match (late, &awaiting.key) {
-            (Late::Open(face), Some(key)) => {
+            (Late::Open(service), Some(key)) => {
                 upgrade::accept(turn.out.lane(id), key);
                 let input = self
                     .http(id)
                     .map_or_else(Vec::new, |http| std::mem::take(&mut http.input));
-                self.http_leave(id, face, None, turn.now);
-                self.app.opened(id, face, turn);
+                self.http_leave(id, service, None, turn.now);
+                self.app.opened(id, service, turn);
                 if !input.is_empty() {
                     self.ws_rest(
                         id,
@@ -351,17 +351,17 @@ impl<A: Application> Connections<A> {
                 }
                 self.unpause(id, Paused::ANSWER, turn);
             }
-            (Late::Open(face), None) => {
+            (Late::Open(service), None) => {
                 debug_assert!(false, "there was no handshake");
-                self.app.closed(id, face, CloseCause::Gone, turn);
-                self.forsake(id, CloseCause::Gone, turn);
+                self.app.closed(id, service, CloseCause::Gone, turn);
+                self.abort(id, CloseCause::Gone, turn);
             }
             (Late::Respond(response), _) => {
                 if let Some(conn) = self.conn(id)
                     && awaiting.is_counted
                     && let Some(subscriber) = conn.subscriber.take()
                 {
-                    self.door.leave(subscriber, turn.now.micros);
+                    self.gate.leave(subscriber, turn.now.micros);
                 }
                 if let Some(http) = self.http(id) {
                     http.deadline_us = turn.now.after_ms(limits::KEEP_ALIVE_MS);
@@ -392,7 +392,7 @@ impl<A: Application> Connections<A> {
         mut response: Response,
         to: &Awaiting,
         turn: &mut Turn<'_>,
-    ) -> Step<A::Face> {
+    ) -> Step<A::Service> {
         if !to.keeps_alive || self.drain.is_some() {
             response = response.closing();
         } else if !to.is_http_11 {
@@ -428,10 +428,16 @@ impl<A: Application> Connections<A> {
     }
 
     /// Leaves the HTTP phase for the WebSocket one.
-    fn http_leave(&mut self, id: ConnId, face: A::Face, counted: Option<Subscriber>, now: Now) {
+    fn http_leave(
+        &mut self,
+        id: ConnId,
+        service: A::Service,
+        counted: Option<Subscriber>,
+        now: Now,
+    ) {
         if let Some(conn) = self.conn(id) {
             let ending = matches!(&conn.phase, Phase::Http(http) if http.ending);
-            conn.phase = Phase::Ws(Ws::new(face, ending, now));
+            conn.phase = Phase::Ws(Ws::new(service, ending, now));
             conn.subscriber = conn.subscriber.or(counted);
             self.wheel
                 .arm(id.index(), now.after_ms(limits::PING_CALM_MS));

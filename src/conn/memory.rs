@@ -95,7 +95,7 @@ impl<A: Application> Connections<A> {
         {
             let id = self.id(index as usize);
             self.memory.flows(id);
-            self.forsake(id, CloseCause::TooSlow, turn);
+            self.abort(id, CloseCause::TooSlow, turn);
         }
     }
 

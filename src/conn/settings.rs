@@ -4,7 +4,7 @@ use ipnet::IpNet;
 
 use crate::kernel::addresses::Allowance;
 use crate::kernel::bucket::Rate;
-use crate::wire::message::Appetite;
+use crate::wire::message::MessageLimits;
 use crate::{defaults, limits};
 
 /// The settings of [`super::Connections`].
@@ -19,7 +19,7 @@ pub struct Settings {
     /// Bytes of one WebSocket; the same.
     pub byte_rate: Rate,
     /// What messages are taken.
-    pub appetite: Appetite,
+    pub message_limits: MessageLimits,
     /// Body bytes of one request.
     pub body_bytes_max: usize,
     /// Queued output at which a connection is given up, in bytes.
@@ -39,7 +39,7 @@ impl Default for Settings {
             allowance: Allowance::UNLIMITED,
             frame_rate: Rate::UNLIMITED,
             byte_rate: Rate::UNLIMITED,
-            appetite: Appetite::default(),
+            message_limits: MessageLimits::default(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             queue_bytes_max: limits::QUEUE_MAX_BYTES,
             trusted_proxies: Vec::new(),

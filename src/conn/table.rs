@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::admission::Door;
+use super::admission::Gate;
 use super::application::{Application, Turn};
 use super::drain::Drain;
 use super::http::Http;
@@ -119,9 +119,9 @@ pub struct Connections<A: Application> {
     /// The program behind the connections.
     pub app: A,
     pub(super) settings: Settings,
-    pub(super) conns: Vec<Conn<A::Face>>,
+    pub(super) conns: Vec<Conn<A::Service>>,
     pub(super) wheel: Wheel,
-    pub(super) door: Door,
+    pub(super) gate: Gate,
     pub(super) drain: Option<Drain>,
     pub(super) live: usize,
     /// How many connections are only here to be told no.
@@ -139,7 +139,7 @@ impl<A: Application> Connections<A> {
     pub fn new(app: A, settings: Settings) -> Self {
         Self {
             app,
-            door: Door::new(&settings),
+            gate: Gate::new(&settings),
             share: Share::new(settings.seed),
             memory: Memory::new(settings.seed),
             settings,
@@ -174,7 +174,7 @@ impl<A: Application> Connections<A> {
 
     /// Bytes of state that one connection costs in this table.
     pub const fn conn_bytes() -> usize {
-        size_of::<Conn<A::Face>>()
+        size_of::<Conn<A::Service>>()
     }
 
     /// A connection was accepted from `peer`.
@@ -185,10 +185,10 @@ impl<A: Application> Connections<A> {
             self.conns.push(Conn::vacant());
         }
         self.live += 1;
-        let (subscriber, mut admission) = if self.door.trusts(peer) {
+        let (subscriber, mut admission) = if self.gate.trusts(peer) {
             (None, Admission::Granted)
         } else {
-            let (subscriber, admission) = self.door.enter(peer, turn.now.micros);
+            let (subscriber, admission) = self.gate.enter(peer, turn.now.micros);
             (Some(subscriber), admission)
         };
         if self.live > self.settings.connections_max {
@@ -209,7 +209,7 @@ impl<A: Application> Connections<A> {
         };
         if self.refused > limits::OVERFLOW_CONNECTIONS {
             // So many wait to be told no that they would take the place of people who are welcome.
-            self.forsake(id, CloseCause::Gone, turn);
+            self.abort(id, CloseCause::Gone, turn);
         }
     }
 
@@ -244,14 +244,14 @@ impl<A: Application> Connections<A> {
     pub fn ended(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         match self.conn(id).map(|conn| &conn.phase) {
             Some(Phase::Http(_)) => self.finish(id, turn),
-            Some(Phase::Ws(_)) => self.forsake(id, CloseCause::Gone, turn),
+            Some(Phase::Ws(_)) => self.abort(id, CloseCause::Gone, turn),
             _ => {}
         }
     }
 
     /// The socket failed: nothing can be read or written any more.
     pub fn broke(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
-        self.forsake(id, cause, turn);
+        self.abort(id, cause, turn);
     }
 
     /// All that is queued for `id` is whole: if what follows fails, it is cut off from here.
@@ -271,7 +271,7 @@ impl<A: Application> Connections<A> {
             Some(Phase::Ws(_)) => {
                 self.hang_up(id, 1011, "internal error", CloseCause::Internal, turn);
             }
-            _ => self.forsake(id, CloseCause::Internal, turn),
+            _ => self.abort(id, CloseCause::Internal, turn),
         }
     }
 
@@ -312,7 +312,7 @@ impl<A: Application> Connections<A> {
     }
 
     /// The socket is closed and its slot free: forgets the connection.
-    pub fn buried(&mut self, id: ConnId, turn: &mut Turn<'_>) {
+    pub fn reaped(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         let Some(conn) = self.conns.get_mut(id.index()).filter(|conn| conn.is(id)) else {
             return;
         };
@@ -324,7 +324,7 @@ impl<A: Application> Connections<A> {
         self.refused -= usize::from(std::mem::take(&mut conn.is_refused));
         conn.generation = 0;
         if let Some(subscriber) = conn.subscriber.take() {
-            self.door.leave(subscriber, turn.now.micros);
+            self.gate.leave(subscriber, turn.now.micros);
         }
         self.wheel.disarm(id.index());
         turn.out.shut(id);
@@ -369,7 +369,7 @@ impl<A: Application> Connections<A> {
                 };
                 conn.paused.set(Paused::FEED);
                 if matches!(&conn.phase, Phase::Ws(ws) if ws.ending) {
-                    self.forsake(id, CloseCause::Gone, turn);
+                    self.abort(id, CloseCause::Gone, turn);
                 }
             }
             Effect::Resume(id) => self.unpause(id, Paused::FEED, turn),
@@ -385,14 +385,14 @@ impl<A: Application> Connections<A> {
         if !std::mem::take(&mut conn.high) {
             return;
         }
-        let face = match &conn.phase {
-            Phase::Ws(ws) => Some(ws.face),
+        let service = match &conn.phase {
+            Phase::Ws(ws) => Some(ws.service),
             _ => None,
         };
         // Requests that wait go on in another turn: who reads fast would be served without end in this one.
         self.unpause(id, Paused::BACKLOG, turn);
-        if let Some(face) = face {
-            self.app.drained(id, face, turn);
+        if let Some(service) = service {
+            self.app.drained(id, service, turn);
         }
     }
 
@@ -430,7 +430,7 @@ impl<A: Application> Connections<A> {
     /// within the time that a closed connection has to finish.
     pub(super) fn give_up(&mut self, id: ConnId, turn: &mut Turn<'_>) {
         if !self.leave_ws(id, CloseCause::TooSlow, turn) {
-            return self.forsake(id, CloseCause::TooSlow, turn);
+            return self.abort(id, CloseCause::TooSlow, turn);
         }
         frame::write_close(turn.out.lane(id), 4008, "too slow");
         self.finish(id, turn);
@@ -438,7 +438,7 @@ impl<A: Application> Connections<A> {
     }
 
     /// Ends a connection whose socket is of no use any more.
-    pub(super) fn forsake(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
+    pub(super) fn abort(&mut self, id: ConnId, cause: CloseCause, turn: &mut Turn<'_>) {
         self.leave_ws(id, cause, turn);
         if self.conn(id).is_some() {
             self.close_by(id, 0, turn);
@@ -476,10 +476,10 @@ impl<A: Application> Connections<A> {
         let Phase::Ws(ws) = &conn.phase else {
             return false;
         };
-        let face = ws.face;
+        let service = ws.service;
         conn.phase = Phase::Closing(millis(turn.now.micros));
         turn.stats.closed(cause);
-        self.app.closed(id, face, cause, turn);
+        self.app.closed(id, service, cause, turn);
         true
     }
 
@@ -488,7 +488,7 @@ impl<A: Application> Connections<A> {
         ConnId::new(index as u32, self.conns[index].generation)
     }
 
-    pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn<A::Face>> {
+    pub(super) fn conn(&mut self, id: ConnId) -> Option<&mut Conn<A::Service>> {
         self.conns.get_mut(id.index()).filter(|conn| conn.is(id))
     }
 }

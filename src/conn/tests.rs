@@ -32,7 +32,7 @@ struct Mirror {
 }
 
 impl Application for Mirror {
-    type Face = ();
+    type Service = ();
 
     fn request<'a>(&mut self, request: &Request<'a>, turn: &mut Turn<'_>) -> Reply<'a, ()> {
         if let Some((response, cause)) = request.admission.refusal() {
@@ -377,7 +377,7 @@ fn an_address_has_its_share_and_no_more() {
     for number in [0, 1] {
         world.turn(|server, turn| {
             server.ended(id(number), turn);
-            server.buried(id(number), turn);
+            server.reaped(id(number), turn);
         });
     }
     world.accept(3, Ipv4Addr::LOCALHOST.into());

@@ -65,7 +65,7 @@ impl<A: Application> Connections<A> {
             Phase::Closing(due_ms) => {
                 let left_ms = due_ms.wrapping_sub(millis(now_us)) as i32;
                 if left_ms <= 0 {
-                    self.forsake(id, CloseCause::Gone, turn);
+                    self.abort(id, CloseCause::Gone, turn);
                 } else {
                     let due = turn.now.after_ms(left_ms as u64);
                     self.wheel.arm_sooner(id.index(), due);

@@ -27,7 +27,7 @@ pub(super) struct Ws<F> {
     pub(super) amid_ms: u32,
     /// Since when it has been over a budget whenever it was heard, in milliseconds; 0 if it is not.
     over_ms: u32,
-    pub(super) face: F,
+    pub(super) service: F,
     /// Whether it is in a conversation, and pinged more often.
     pub(super) brisk: bool,
     /// Whether its FIN is known to follow what can still be read.
@@ -35,7 +35,7 @@ pub(super) struct Ws<F> {
 }
 
 impl<F> Ws<F> {
-    pub(super) fn new(face: F, ending: bool, now: Now) -> Self {
+    pub(super) fn new(service: F, ending: bool, now: Now) -> Self {
         Self {
             decoder: Decoder::default(),
             frames: Bucket::default(),
@@ -45,7 +45,7 @@ impl<F> Ws<F> {
             pinged_ms: 0,
             amid_ms: 0,
             over_ms: 0,
-            face,
+            service,
             brisk: false,
             ending,
         }
@@ -126,7 +126,10 @@ impl<A: Application> Connections<A> {
             if progress.frames >= limits::FRAMES_PER_TURN && progress.at < bytes.len() {
                 break true;
             }
-            let message = match ws.decoder.next(bytes, progress, &self.settings.appetite) {
+            let message = match ws
+                .decoder
+                .next(bytes, progress, &self.settings.message_limits)
+            {
                 Ok(Some(message)) => message,
                 Ok(None) => break false,
                 Err(refusal) => {
@@ -139,7 +142,7 @@ impl<A: Application> Connections<A> {
                     turn.stats.messages_in += 1;
                     ws.amid_ms = 0;
                     self.whole = turn.out.queued(id);
-                    self.app.said(id, ws.face, message, turn);
+                    self.app.said(id, ws.service, message, turn);
                 }
                 Message::Ping(payload) => {
                     const RATE: Rate = Rate::new(limits::PINGS_PER_SECOND, limits::PINGS_BURST);
@@ -245,7 +248,7 @@ impl<A: Application> Connections<A> {
         };
         ws.ending = true;
         if conn.paused.has(Paused::FEED) || conn.paused.has(Paused::BACKLOG) {
-            return self.forsake(id, CloseCause::Gone, turn);
+            return self.abort(id, CloseCause::Gone, turn);
         }
         // What is left is at most what the kernel holds, and still only one read in a turn.
         self.unpause(id, Paused::RATE, turn);

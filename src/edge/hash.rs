@@ -50,13 +50,13 @@ struct Asked {
 
 /// Where passwords are brought. The threads end when it is dropped and nothing waits any more.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Handle {
     queues: Vec<SyncSender<Asked>>,
     /// Whose turn it is.
     next: usize,
 }
 
-impl Desk {
+impl Handle {
     /// Asks; the answer comes with the same ticket. Never blocks: when [`limits::HASHES_MAX`] wait, it refuses.
     pub fn ask(&mut self, ticket: Ticket, hashing: Hashing) -> Result<(), Busy> {
         let mut question = Asked {
@@ -88,7 +88,7 @@ pub fn threads() -> usize {
 pub fn start(
     threads: usize,
     answer: impl Fn(Vec<(Ticket, Outcome)>) + Clone + Send + 'static,
-) -> io::Result<Desk> {
+) -> io::Result<Handle> {
     let cost = Cost::new(MEMORY_KIB, PASSES, LANES).map_err(io::Error::other)?;
     spawn(threads, PATIENCE, answer, move |memory, hashing| {
         cost.work(memory, hashing)
@@ -102,7 +102,7 @@ fn spawn(
     patience: Duration,
     answer: impl Fn(Vec<(Ticket, Outcome)>) + Clone + Send + 'static,
     work: impl Fn(&mut Vec<Block>, &Hashing) -> Outcome + Clone + Send + 'static,
-) -> io::Result<Desk> {
+) -> io::Result<Handle> {
     let threads = threads.max(1);
     let places = limits::HASHES_MAX.div_ceil(threads);
     let mut queues = Vec::with_capacity(threads);
@@ -117,7 +117,7 @@ fn spawn(
             })?;
         queues.push(queue);
     }
-    Ok(Desk { queues, next: 0 })
+    Ok(Handle { queues, next: 0 })
 }
 
 fn serve(
@@ -288,16 +288,16 @@ mod tests {
         Cost::new(8, 1, 1).expect("sound")
     }
 
-    fn desk(threads: usize) -> (Desk, Receiver<Vec<(Ticket, Outcome)>>) {
+    fn handle(threads: usize) -> (Handle, Receiver<Vec<(Ticket, Outcome)>>) {
         let (sender, answers) = channel();
         let cost = cheap();
-        let desk = spawn(
+        let handle = spawn(
             threads,
             PATIENCE,
             move |outcomes| drop(sender.send(outcomes)),
             move |memory, hashing| cost.work(memory, hashing),
         );
-        (desk.expect("started"), answers)
+        (handle.expect("started"), answers)
     }
 
     fn secret(text: &str) -> Secret {
@@ -317,8 +317,9 @@ mod tests {
 
     #[test]
     fn what_was_hashed_is_verified_and_nothing_else() {
-        let (mut desk, answers) = desk(1);
-        desk.ask(Ticket(7), Hashing::Hash(secret("correct horse")))
+        let (mut handle, answers) = handle(1);
+        handle
+            .ask(Ticket(7), Hashing::Hash(secret("correct horse")))
             .expect("room");
         let [(Ticket(7), Ok(Answer::Hashed(phc)))] = &answers.recv_timeout(LONG).expect("one")[..]
         else {
@@ -342,8 +343,9 @@ mod tests {
     #[test]
     fn the_cost_is_the_one_recommended() {
         let (sender, answers) = channel();
-        let mut desk = start(1, move |outcomes| drop(sender.send(outcomes))).expect("started");
-        desk.ask(Ticket(1), Hashing::Hash(secret("correct horse")))
+        let mut handle = start(1, move |outcomes| drop(sender.send(outcomes))).expect("started");
+        handle
+            .ask(Ticket(1), Hashing::Hash(secret("correct horse")))
             .expect("room");
         let [(_, Ok(Answer::Hashed(phc)))] = &answers.recv_timeout(LONG).expect("one")[..] else {
             panic!("not hashed");
@@ -414,7 +416,7 @@ mod tests {
         let (sender, answers) = channel();
         let (open, gate) = sync_channel::<()>(0);
         let gate = std::sync::Arc::new(std::sync::Mutex::new(gate));
-        let mut desk = spawn(
+        let mut handle = spawn(
             1,
             PATIENCE,
             move |outcomes: Vec<_>| drop(sender.send(outcomes)),
@@ -427,25 +429,25 @@ mod tests {
         // One may be in work besides those that wait.
         let most = limits::HASHES_MAX + 1;
         let taken = (0..most as u64 + 1)
-            .take_while(|number| desk.ask(Ticket(*number), verify("x", None)).is_ok())
+            .take_while(|number| handle.ask(Ticket(*number), verify("x", None)).is_ok())
             .count();
         assert!((limits::HASHES_MAX..=most).contains(&taken), "{taken}");
         drop(open);
         for _ in 0..taken {
             assert_eq!(answers.recv_timeout(LONG).expect("one").len(), 1);
         }
-        assert_eq!(desk.ask(Ticket(99), verify("x", None)), Ok(()));
+        assert_eq!(handle.ask(Ticket(99), verify("x", None)), Ok(()));
         let outcomes = answers.recv_timeout(LONG).expect("one");
         assert_eq!(outcomes, [(Ticket(99), Ok(Answer::Verified(false)))]);
     }
 
     #[test]
     fn every_question_is_answered_once_whoever_works() {
-        let (mut desk, answers) = desk(3);
+        let (mut handle, answers) = handle(3);
         for number in 0..limits::HASHES_MAX as u64 {
-            desk.ask(Ticket(number), verify("x", None)).expect("room");
+            handle.ask(Ticket(number), verify("x", None)).expect("room");
         }
-        drop(desk);
+        drop(handle);
         let mut answered: Vec<u64> = answers
             .iter()
             .flatten()
@@ -458,24 +460,24 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_any_more_is_not_hashed() {
         let (sender, answers) = channel();
-        let mut desk = spawn(
+        let mut handle = spawn(
             1,
             Duration::ZERO,
             move |outcomes: Vec<_>| drop(sender.send(outcomes)),
             |_, _| Ok(Answer::Verified(true)),
         )
         .expect("started");
-        desk.ask(Ticket(1), verify("x", None)).expect("room");
+        handle.ask(Ticket(1), verify("x", None)).expect("room");
         let outcomes = answers.recv_timeout(LONG).expect("one");
         assert_eq!(outcomes, [(Ticket(1), Err(Refusal::Unavailable))]);
-        drop(desk);
+        drop(handle);
         assert!(answers.recv().is_err(), "the thread has ended in peace");
     }
 
     #[test]
     fn a_panic_is_an_answer_and_not_the_end() {
         let (sender, answers) = channel();
-        let mut desk = spawn(
+        let mut handle = spawn(
             1,
             PATIENCE,
             move |outcomes: Vec<_>| drop(sender.send(outcomes)),
@@ -485,9 +487,10 @@ mod tests {
             },
         )
         .expect("started");
-        desk.ask(Ticket(1), Hashing::Hash(secret("x")))
+        handle
+            .ask(Ticket(1), Hashing::Hash(secret("x")))
             .expect("room");
-        desk.ask(Ticket(2), verify("x", None)).expect("room");
+        handle.ask(Ticket(2), verify("x", None)).expect("room");
         let outcomes: Vec<_> = (0..2)
             .flat_map(|_| answers.recv_timeout(LONG).expect("one"))
             .collect();
@@ -504,7 +507,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn the_asker_keeps_its_priority() {
         let before = rustix::process::getpriority_process(None).expect("known");
-        let (desk, _answers) = desk(2);
+        let (handle, _answers) = handle(2);
         let (sender, seen) = channel();
         let worker = thread::spawn(move || {
             yield_to_others();
@@ -518,6 +521,6 @@ mod tests {
             rustix::process::getpriority_process(None).expect("known"),
             before
         );
-        drop(desk);
+        drop(handle);
     }
 }

@@ -70,7 +70,7 @@ pub enum Seat {
 
 /// How many wait and talk in one mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct Population {
     /// People who wait for a partner.
     pub searching: usize,
     /// Conversations.
@@ -84,7 +84,7 @@ pub struct Lobby {
     places: Slab<Place>,
     queues: HashMap<QueueKey, Queue, FixedState>,
     tickets: u64,
-    census: [Census; 2],
+    population: [Population; 2],
 }
 
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Lobby {
             places: Slab::new(),
             queues: HashMap::with_hasher(FixedState::with_seed(seed)),
             tickets: 0,
-            census: [Census::default(); 2],
+            population: [Population::default(); 2],
         }
     }
 
@@ -140,8 +140,8 @@ impl Lobby {
     }
 
     /// How many wait and talk in `mode`.
-    pub fn census(&self, mode: Mode) -> Census {
-        self.census[mode as usize]
+    pub fn population(&self, mode: Mode) -> Population {
+        self.population[mode as usize]
     }
 
     /// Lets `conn`, who is out, wait in the queues `keys` (at least one).
@@ -155,7 +155,7 @@ impl Lobby {
             place = self.enqueue(conn, *key, ticket, place);
         }
         self.seats[conn.index()] = Seat::Waiting { place };
-        self.census[mode as usize].searching += 1;
+        self.population[mode as usize].searching += 1;
     }
 
     /// Lets `conn`, who waits, stand at the end of the queues `keys` as well.
@@ -186,7 +186,7 @@ impl Lobby {
         }
         self.seats[conn.index()] = Seat::Out;
         if let Some(mode) = mode {
-            self.census[mode as usize].searching -= 1;
+            self.population[mode as usize].searching -= 1;
         }
     }
 
@@ -198,7 +198,7 @@ impl Lobby {
             debug_assert_eq!(self.seat(who), Seat::Out);
             self.seats[who.index()] = Seat::Paired(with);
         }
-        self.census[mode as usize].pairs += 1;
+        self.population[mode as usize].pairs += 1;
     }
 
     /// Ends the conversation of `conn`, if it has one; the partner is out too, and is returned.
@@ -207,7 +207,7 @@ impl Lobby {
         debug_assert_eq!(self.seat(peer), Seat::Paired(conn));
         self.seats[conn.index()] = Seat::Out;
         self.seats[peer.index()] = Seat::Out;
-        self.census[mode as usize].pairs -= 1;
+        self.population[mode as usize].pairs -= 1;
         Some(peer)
     }
 
@@ -277,13 +277,13 @@ impl Lobby {
                 }
             }
         }
-        let census: [usize; 2] = Mode::ALL.iter().fold([0; 2], |[searching, pairs], mode| {
-            let census = self.census(*mode);
-            [searching + census.searching, pairs + census.pairs]
+        let population: [usize; 2] = Mode::ALL.iter().fold([0; 2], |[searching, pairs], mode| {
+            let population = self.population(*mode);
+            [searching + population.searching, pairs + population.pairs]
         });
-        if census != [waiting, paired / 2] {
+        if population != [waiting, paired / 2] {
             return Err(format!(
-                "{census:?} counted, but {waiting} wait and {paired} talk"
+                "{population:?} counted, but {waiting} wait and {paired} talk"
             ));
         }
         if places != self.places.len() {
@@ -405,7 +405,7 @@ mod tests {
         lobby.wait(conn(0), Mode::Text, &[key(1), key(2)]);
         lobby.leave(conn(0));
         assert_eq!((lobby.places(), lobby.queues()), (0, 0));
-        assert_eq!(lobby.census(Mode::Text), Census::default());
+        assert_eq!(lobby.population(Mode::Text), Population::default());
     }
 
     /// The obvious model: everybody's state in a list, everything scanned.
@@ -463,7 +463,7 @@ mod tests {
                 }
                 let waiting = model.iter().filter(|state| matches!(state, Model::Waiting(..))).count();
                 let paired = model.iter().filter(|state| matches!(state, Model::Paired(_))).count();
-                prop_assert_eq!(lobby.census(Mode::Text), Census { searching: waiting, pairs: paired / 2 });
+                prop_assert_eq!(lobby.population(Mode::Text), Population { searching: waiting, pairs: paired / 2 });
                 let places: usize = model.iter().map(|state| match state { Model::Waiting(_, held) => held.len(), _ => 0 }).sum();
                 prop_assert_eq!(lobby.places(), places);
             }

@@ -23,7 +23,7 @@ use crate::kernel::time::Now;
 use crate::limits;
 
 /// Hands a question on to the thread that answers it, without ever blocking; refuses it when too much is waiting there.
-pub type Desk = Box<dyn FnMut(Ticket, Ask) -> Result<(), Refusal>>;
+pub type Dispatch = Box<dyn FnMut(Ticket, Ask) -> Result<(), Refusal>>;
 
 /// What the events of this turn share, borrowed from the driver that `$self` is.
 macro_rules! turn {
@@ -62,7 +62,7 @@ pub struct Driver<A: Application, S> {
     /// What is counted.
     pub stats: Stats,
     pub(super) sockets: Slab<Socket<S>>,
-    desk: Desk,
+    dispatch: Dispatch,
     /// What was answered and is not handed on yet.
     answers: VecDeque<(Ticket, Outcome)>,
     /// The one receive buffer.
@@ -85,7 +85,7 @@ impl<A: Application, S: Stream> Driver<A, S> {
             out: Outbox::default(),
             stats: Stats::default(),
             sockets: Slab::new(),
-            desk: Box::new(|_, _| Err(Refusal::Unavailable)),
+            dispatch: Box::new(|_, _| Err(Refusal::Unavailable)),
             answers: VecDeque::new(),
             inbox: vec![0; limits::READ_BYTES].into_boxed_slice(),
             ready: VecDeque::new(),
@@ -97,9 +97,9 @@ impl<A: Application, S: Stream> Driver<A, S> {
         }
     }
 
-    /// Has questions answered by `desk`; without one, none is.
-    pub fn consult(&mut self, desk: Desk) {
-        self.desk = desk;
+    /// Has questions answered by `dispatch`; without one, none is.
+    pub fn consult(&mut self, dispatch: Dispatch) {
+        self.dispatch = dispatch;
     }
 
     /// Bytes of state that one socket costs in this table.
@@ -206,11 +206,11 @@ impl<A: Application, S: Stream> Driver<A, S> {
         self.conns.accepted(id, peer, turn!(self, now));
     }
 
-    /// A turn ends: time passes, decisions are performed, output is written, and what was closed is buried.
+    /// A turn ends: time passes, decisions are performed, output is written, and what was closed is reaped.
     pub fn finish(&mut self, now: Now) {
         self.conns.elapsed(turn!(self, now));
         self.settle(now);
-        self.bury(now);
+        self.reap(now);
     }
 
     /// Begins to see everybody off.
@@ -219,9 +219,9 @@ impl<A: Application, S: Stream> Driver<A, S> {
     }
 
     /// Hands on what was asked; what cannot be taken is answered at once.
-    pub(super) fn consult_desk(&mut self, now: Now) {
+    pub(super) fn dispatch_asks(&mut self, now: Now) {
         for (ticket, ask) in std::mem::take(&mut self.out.asks) {
-            if let Err(refusal) = (self.desk)(ticket, ask) {
+            if let Err(refusal) = (self.dispatch)(ticket, ask) {
                 self.conns.answered(ticket, Err(refusal), turn!(self, now));
             }
         }

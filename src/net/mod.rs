@@ -13,7 +13,7 @@ mod outflow;
 mod reactor;
 mod socket;
 
-pub use driver::{Desk, Driver, Readiness};
+pub use driver::{Dispatch, Driver, Readiness};
 pub use listener::Bind;
 pub use mailbox::{Handle, Letter};
 pub use reactor::{Reactor, Settings};

@@ -1,4 +1,4 @@
-//! The way out: decisions performed, output written, sockets finished and buried.
+//! The way out: decisions performed, output written, sockets finished and reaped.
 
 use super::driver::{Driver, turn};
 use super::socket::{Outflow, State, Stream};
@@ -12,7 +12,7 @@ impl<A: Application, S: Stream> Driver<A, S> {
     pub(super) fn settle(&mut self, now: Now) {
         loop {
             self.conns.perform(turn!(self, now));
-            self.consult_desk(now);
+            self.dispatch_asks(now);
             let mut ops = std::mem::take(&mut self.ops);
             std::mem::swap(&mut ops, &mut self.out.socket_ops);
             for op in ops.drain(..) {
@@ -118,10 +118,10 @@ impl<A: Application, S: Stream> Driver<A, S> {
     }
 
     /// Closes what died in this turn. Only now are its slots free.
-    pub(super) fn bury(&mut self, now: Now) {
+    pub(super) fn reap(&mut self, now: Now) {
         for id in self.dead.drain(..) {
             self.sockets.remove(id.index());
-            self.conns.buried(id, turn!(self, now));
+            self.conns.reaped(id, turn!(self, now));
         }
     }
 }

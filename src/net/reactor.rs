@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 
 use super::clock::{Clock, Stopwatch};
-use super::driver::{Desk, Driver, Readiness};
+use super::driver::{Dispatch, Driver, Readiness};
 use super::listener::Bind;
 use super::mailbox::{Handle, Letter, Mailbox};
 use crate::conn::{Application, Connections};
@@ -120,9 +120,9 @@ impl<A: Application> Reactor<A> {
         self.listeners.iter().map(|entry| entry.address).collect()
     }
 
-    /// Has questions answered by `desk`; without one, none is.
-    pub fn consult(&mut self, desk: Desk) {
-        self.driver.consult(desk);
+    /// Has questions answered by `dispatch`; without one, none is.
+    pub fn consult(&mut self, dispatch: Dispatch) {
+        self.driver.consult(dispatch);
     }
 
     /// How other threads reach the loop.

@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::kernel::lobby::Census;
+use crate::kernel::lobby::Population;
 use crate::kernel::stats::{CloseCause, Histogram, Refused, Stats};
 use crate::wire::response::{Response, Status};
 
@@ -38,7 +38,7 @@ pub struct Gauges {
     /// People connected to the stranger chat.
     pub online: usize,
     /// People who wait and conversations, by mode.
-    pub census: Vec<(&'static str, Census)>,
+    pub population: Vec<(&'static str, Population)>,
     /// Bytes that wait to be written.
     pub queued_bytes: usize,
     /// People connected to the rooms, with however many sockets.
@@ -164,11 +164,11 @@ impl Snapshot {
             let unit = Some(&Unit::Seconds);
             gauge.encode(encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?)?;
         }
-        let searching = |census: &Census| census.searching;
+        let searching = |population: &Population| population.searching;
         let help = "People who wait for a partner";
-        by_mode(encoder, "searching", help, &gauges.census, searching)?;
-        let pairs = |census: &Census| census.pairs;
-        by_mode(encoder, "pairs", "Conversations", &gauges.census, pairs)
+        by_mode(encoder, "searching", help, &gauges.population, searching)?;
+        let pairs = |population: &Population| population.pairs;
+        by_mode(encoder, "pairs", "Conversations", &gauges.population, pairs)
     }
 
     fn encode_counters(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -271,13 +271,13 @@ fn by_mode(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    census: &[(&'static str, Census)],
-    count: impl Fn(&Census) -> usize,
+    population: &[(&'static str, Population)],
+    count: impl Fn(&Population) -> usize,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (mode, census) in census {
+    for (mode, population) in population {
         let labels = [("mode", *mode)];
-        ConstGauge::new(count(census) as u64).encode(metric.encode_family(&labels)?)?;
+        ConstGauge::new(count(population) as u64).encode(metric.encode_family(&labels)?)?;
     }
     Ok(())
 }
@@ -337,9 +337,9 @@ mod tests {
         stats.store_ask_us.record(2_500);
         let gauges = Gauges {
             connections: 3,
-            census: vec![(
+            population: vec![(
                 "text",
-                Census {
+                Population {
                     searching: 1,
                     pairs: 2,
                 },

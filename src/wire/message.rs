@@ -30,7 +30,7 @@ pub enum Message<'a> {
 
 /// What an endpoint takes.
 #[derive(Clone, Copy, Debug)]
-pub struct Appetite {
+pub struct MessageLimits {
     /// The largest message, in bytes.
     pub message_bytes_max: u64,
     /// The most frames that a message may come in.
@@ -39,7 +39,7 @@ pub struct Appetite {
     pub binary: bool,
 }
 
-impl Default for Appetite {
+impl Default for MessageLimits {
     fn default() -> Self {
         Self {
             message_bytes_max: limits::MESSAGE_BYTES_MAX,
@@ -115,7 +115,7 @@ impl Decoder {
         &'a mut self,
         bytes: &'a mut [u8],
         progress: &mut Progress,
-        appetite: &Appetite,
+        message_limits: &MessageLimits,
     ) -> Result<Option<Message<'a>>, Refusal> {
         if let Some(partial) = self.partial.as_deref_mut() {
             partial.forget_spent();
@@ -132,7 +132,7 @@ impl Decoder {
                 && header.kind != Kind::Continue
                 && header.payload_bytes <= (bytes.len() - start) as u64;
             if whole {
-                admit(&header, None, 0, appetite)?;
+                admit(&header, None, 0, message_limits)?;
                 progress.frames += 1;
                 let end = start + header.payload_bytes as usize;
                 progress.at = end;
@@ -141,7 +141,7 @@ impl Decoder {
                 return complete(header.kind, payload).map(Some);
             }
         }
-        self.next_split(bytes, progress, appetite)
+        self.next_split(bytes, progress, message_limits)
     }
 
     /// Keeps the beginning of a header, if there is any.
@@ -165,7 +165,7 @@ impl Decoder {
         &'a mut self,
         bytes: &'a mut [u8],
         progress: &mut Progress,
-        appetite: &Appetite,
+        message_limits: &MessageLimits,
     ) -> Result<Option<Message<'a>>, Refusal> {
         let partial = self.partial.get_or_insert_default();
         let mut finished = None;
@@ -174,7 +174,7 @@ impl Decoder {
                 break;
             }
             if partial.frame.is_none() {
-                if !partial.read_header(bytes, &mut progress.at, appetite)? {
+                if !partial.read_header(bytes, &mut progress.at, message_limits)? {
                     break;
                 }
                 progress.frames += 1;
@@ -229,7 +229,7 @@ impl Partial {
         &mut self,
         bytes: &[u8],
         at: &mut usize,
-        appetite: &Appetite,
+        message_limits: &MessageLimits,
     ) -> Result<bool, Refusal> {
         let had = usize::from(self.head_bytes);
         let more = (bytes.len() - *at).min(HEADER_BYTES_MAX - had);
@@ -241,7 +241,12 @@ impl Partial {
         };
         *at += header_bytes - had;
         self.head_bytes = 0;
-        admit(&header, self.message, self.payload.len() as u64, appetite)?;
+        admit(
+            &header,
+            self.message,
+            self.payload.len() as u64,
+            message_limits,
+        )?;
         if !header.kind.is_control() {
             let (kind, fragments) = self.message.unwrap_or((header.kind, 0));
             self.message = Some((kind, fragments + 1));
@@ -287,7 +292,7 @@ fn admit(
     header: &Header,
     message: Option<(Kind, u32)>,
     message_bytes: u64,
-    appetite: &Appetite,
+    message_limits: &MessageLimits,
 ) -> Result<(), Refusal> {
     if header.kind.is_control() {
         return Ok(());
@@ -297,13 +302,13 @@ fn admit(
         (Kind::Text | Kind::Binary, Some(_)) => {
             return Err(Refusal::protocol("the last message is not finished"));
         }
-        (Kind::Binary, None) if !appetite.binary => return Err(Refusal::UNSUPPORTED),
+        (Kind::Binary, None) if !message_limits.binary => return Err(Refusal::UNSUPPORTED),
         _ => {}
     }
-    if message_bytes + header.payload_bytes > appetite.message_bytes_max {
+    if message_bytes + header.payload_bytes > message_limits.message_bytes_max {
         return Err(Refusal::TOO_LARGE);
     }
-    if message.is_some_and(|(_, fragments)| fragments >= appetite.fragments_max) {
+    if message.is_some_and(|(_, fragments)| fragments >= message_limits.fragments_max) {
         return Err(Refusal::policy("too many fragments"));
     }
     Ok(())
@@ -361,14 +366,14 @@ mod tests {
     }
 
     /// Everything that `pieces` decode to, in words, and how it ended.
-    fn decode(pieces: &[&[u8]], appetite: &Appetite) -> (Vec<String>, Option<u16>) {
+    fn decode(pieces: &[&[u8]], message_limits: &MessageLimits) -> (Vec<String>, Option<u16>) {
         let mut decoder = Decoder::default();
         let mut seen = Vec::new();
         for piece in pieces {
             let mut bytes = piece.to_vec();
             let mut progress = Progress::default();
             loop {
-                match decoder.next(&mut bytes, &mut progress, appetite) {
+                match decoder.next(&mut bytes, &mut progress, message_limits) {
                     Ok(Some(message)) => seen.push(format!("{message:?}")),
                     Ok(None) => break,
                     Err(refusal) => return (seen, Some(refusal.code)),
@@ -396,46 +401,49 @@ mod tests {
     #[test]
     fn every_split_gives_the_same_messages() {
         let script = script();
-        let (whole, end) = decode(&[&script], &Appetite::default());
+        let (whole, end) = decode(&[&script], &MessageLimits::default());
         assert_eq!(end, None);
         assert_eq!(whole.len(), 7);
         assert_eq!(whole[2], "Text(\"frag\u{1f600} and more\")");
         for cut in 0..=script.len() {
             let (front, back) = script.split_at(cut);
             assert_eq!(
-                decode(&[front, back], &Appetite::default()),
+                decode(&[front, back], &MessageLimits::default()),
                 (whole.clone(), None),
                 "cut at {cut}"
             );
         }
         let bytes: Vec<&[u8]> = script.chunks(1).collect();
-        assert_eq!(decode(&bytes, &Appetite::default()).0, whole);
+        assert_eq!(decode(&bytes, &MessageLimits::default()).0, whole);
     }
 
     #[test]
     fn limits_hold_at_the_header() {
-        let appetite = Appetite {
+        let message_limits = MessageLimits {
             message_bytes_max: 10,
             fragments_max: 3,
             binary: false,
         };
         let announced = [0x81, 0xff, 0x7f, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4];
-        assert_eq!(decode(&[&announced], &appetite).1, Some(1009));
-        assert_eq!(decode(&[&masked(0x82, b"x")], &appetite).1, Some(1003));
+        assert_eq!(decode(&[&announced], &message_limits).1, Some(1009));
+        assert_eq!(
+            decode(&[&masked(0x82, b"x")], &message_limits).1,
+            Some(1003)
+        );
         let mut grown = masked(0x01, b"123456");
         grown.extend(masked(0x80, b"78901"));
-        assert_eq!(decode(&[&grown], &appetite).1, Some(1009));
+        assert_eq!(decode(&[&grown], &message_limits).1, Some(1009));
         let mut many = masked(0x01, b"");
         for _ in 0..2 {
             many.extend(masked(0x00, b""));
         }
         many.extend(masked(0x80, b""));
-        assert_eq!(decode(&[&many], &appetite).1, Some(1008));
+        assert_eq!(decode(&[&many], &message_limits).1, Some(1008));
     }
 
     #[test]
     fn bad_sequences_are_refused() {
-        let any = Appetite::default();
+        let any = MessageLimits::default();
         assert_eq!(decode(&[&masked(0x80, b"x")], &any).1, Some(1002));
         let mut twice = masked(0x01, b"a");
         twice.extend(masked(0x81, b"b"));
@@ -460,20 +468,23 @@ mod tests {
         let mut decoder = Decoder::default();
         let mut front = frame[..8].to_vec();
         let mut progress = Progress::default();
-        let refused = decoder.next(&mut front, &mut progress, &Appetite::default());
+        let refused = decoder.next(&mut front, &mut progress, &MessageLimits::default());
         assert_eq!(refused, Err(Refusal::BAD_TEXT));
     }
 
     #[test]
     fn announced_bytes_reserve_nothing() {
-        let appetite = Appetite {
+        let message_limits = MessageLimits {
             message_bytes_max: 1 << 40,
-            ..Appetite::default()
+            ..MessageLimits::default()
         };
         let mut bytes = vec![0x81, 0xff, 0, 0, 0, 0x7f, 0, 0, 0, 0, 1, 2, 3, 4, b'x'];
         let mut decoder = Decoder::default();
         let mut progress = Progress::default();
-        assert_eq!(decoder.next(&mut bytes, &mut progress, &appetite), Ok(None));
+        assert_eq!(
+            decoder.next(&mut bytes, &mut progress, &message_limits),
+            Ok(None)
+        );
         let partial = decoder.partial.expect("amid a message");
         assert!(partial.payload.capacity() < 64);
     }

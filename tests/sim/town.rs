@@ -154,7 +154,7 @@ impl Town {
             if let SocketOp::Finish(id) | SocketOp::Close(id) | SocketOp::Drop(id) = op
                 && !std::mem::replace(&mut self.lines[id.index()].is_over, true)
             {
-                self.turn(|server, turn| server.buried(id, turn));
+                self.turn(|server, turn| server.reaped(id, turn));
             }
         }
     }
@@ -363,7 +363,7 @@ impl Town {
             let id = Self::id(at);
             self.turn(|server, turn| server.broke(id, CloseCause::Gone, turn));
             self.out.socket_ops.clear();
-            self.turn(|server, turn| server.buried(id, turn));
+            self.turn(|server, turn| server.reaped(id, turn));
         }
         self.settle();
     }

@@ -317,7 +317,7 @@ impl Village {
             } else {
                 self.turn(|server, turn| server.broke(id, CloseCause::Gone, turn));
             }
-            self.turn(|server, turn| server.buried(id, turn));
+            self.turn(|server, turn| server.reaped(id, turn));
         }
         self.free.push(id.index() as u32);
         self.settle();
@@ -378,7 +378,7 @@ impl Village {
                 && let Some(at) = self.at(id)
                 && !std::mem::replace(&mut self.wires[at].is_over, true)
             {
-                self.turn(|server, turn| server.buried(id, turn));
+                self.turn(|server, turn| server.reaped(id, turn));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use passerby::edge::store::{Desk, Location, start};
+use passerby::edge::store::{Handle, Location, start};
 use passerby::kernel::ask::{Answer, Outcome, Query, Refusal, Ticket};
 use passerby::kernel::record::{Message, Room, User};
 use passerby::limits;
@@ -24,7 +24,7 @@ pub const DAY: u64 = 86_400_000;
 /// A running store.
 pub struct Store {
     location: Location,
-    desk: Option<Desk>,
+    desk: Option<Handle>,
     answers: Receiver<Vec<(Ticket, Outcome)>>,
     /// The questions after which the thread is held, and until when.
     holds: Arc<Mutex<HashMap<Ticket, Receiver<()>>>>,
@@ -69,7 +69,7 @@ impl Store {
         })
     }
 
-    pub fn desk(&mut self) -> &mut Desk {
+    pub fn desk(&mut self) -> &mut Handle {
         self.desk.as_mut().expect("an open desk")
     }
 

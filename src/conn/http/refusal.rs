@@ -17,7 +17,7 @@ impl<A: Application> Connections<A> {
         head: Option<&Head<'_>>,
         status: Status,
         turn: &mut Turn<'_>,
-    ) -> Step<A::Face> {
+    ) -> Step<A::Service> {
         turn.stats.refused(match status {
             Status::BODY_TOO_LARGE => Refused::BodyTooLarge,
             Status::HEADERS_TOO_LARGE => Refused::HeadTooLarge,
@@ -34,7 +34,7 @@ impl<A: Application> Connections<A> {
         id: ConnId,
         status: Status,
         turn: &mut Turn<'_>,
-    ) -> Step<A::Face> {
+    ) -> Step<A::Service> {
         let head = self.http_arriving_head(id);
         let head = head.as_deref().and_then(|head| head::parse(head).ok());
         self.http_refuse(id, head.as_ref(), status, turn)
@@ -61,7 +61,7 @@ impl<A: Application> Connections<A> {
             conn: id,
             head,
             body: &[],
-            client: self.door.client(peer, head),
+            client: self.gate.client(peer, head),
             admission,
         };
         self.app.refused(&request, response)

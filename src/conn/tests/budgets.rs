@@ -100,7 +100,7 @@ fn frames_behind_the_last_of_a_turn_wait_for_whatever_else_holds_them_back() {
     world.receive(0, &masked(0x81, b"x").repeat(40));
     world.turn(|server, turn| {
         server.ended(id(0), turn);
-        server.buried(id(0), turn);
+        server.reaped(id(0), turn);
     });
     world.pass(1);
     assert_eq!(world.server.app.heard, 56);

@@ -39,7 +39,7 @@ fn all_stalled_output_together_has_a_bound_and_the_largest_goes_first() {
     hoard(&mut world, 3, MAX / 8 + 1);
     assert_eq!(dropped(&world), [1]);
     assert_eq!(world.server.app.closed, [CloseCause::TooSlow]);
-    world.turn(|server, turn| server.buried(id(1), turn));
+    world.turn(|server, turn| server.reaped(id(1), turn));
     assert!(world.server.held().0 <= MAX);
     // What has gone out counts no more.
     world.write_all(2);
@@ -110,7 +110,7 @@ fn all_that_is_not_complete_together_has_a_bound() {
     for number in 0..most {
         world.turn(|server, turn| {
             server.ended(id(number), turn);
-            server.buried(id(number), turn);
+            server.reaped(id(number), turn);
         });
     }
     assert_eq!(world.server.held(), (0, 0));

@@ -20,4 +20,4 @@ mod thread;
 pub use location::Location;
 #[doc(hidden)]
 pub use sqlite::SQLITE_STATEMENTS;
-pub use thread::{Desk, start};
+pub use thread::{Handle, start};

@@ -1,4 +1,4 @@
-//! The thread, and the desk at which it is asked.
+//! The thread, and the handle through which it is asked.
 
 use std::io;
 use std::sync::mpsc::{
@@ -24,13 +24,13 @@ struct Asked {
 
 /// Where the loop asks the store.
 #[derive(Debug)]
-pub struct Desk {
+pub struct Handle {
     asks: SyncSender<Asked>,
     ended: Receiver<()>,
     thread: JoinHandle<()>,
 }
 
-impl Desk {
+impl Handle {
     /// Hands a question over, and never waits.
     ///
     /// [`Refusal::Busy`] if [`limits::STORE_ASKS_MAX`] are waiting already; [`Refusal::Unavailable`] if the thread has ended.
@@ -63,7 +63,7 @@ impl Desk {
 pub fn start(
     location: Location,
     answer: impl FnMut(Vec<(Ticket, Outcome)>) + Send + 'static,
-) -> Result<Desk, String> {
+) -> Result<Handle, String> {
     let engine: Box<dyn Engine> = match location.place {
         Place::Sqlite { path, pages_max } => Box::new(Sqlite::open(path.as_deref(), pages_max)?),
         Place::Postgres(config) => Box::new(Postgres::open(*config)?),
@@ -74,7 +74,7 @@ pub fn start(
 fn run(
     mut engine: Box<dyn Engine>,
     mut answer: impl FnMut(Vec<(Ticket, Outcome)>) + Send + 'static,
-) -> io::Result<Desk> {
+) -> io::Result<Handle> {
     let (asks, asked) = sync_channel(limits::STORE_ASKS_MAX);
     let (end, ended) = channel();
     let thread = thread::Builder::new()
@@ -85,7 +85,7 @@ fn run(
             drop(engine);
             drop::<std::sync::mpsc::Sender<()>>(end);
         })?;
-    Ok(Desk {
+    Ok(Handle {
         asks,
         ended,
         thread,

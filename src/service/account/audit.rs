@@ -1,7 +1,7 @@
 //! Checks the service's invariants, for simulations: slow, thorough, and never called by the server itself.
 
 use super::Accounts;
-use super::pending::Errand;
+use super::pending::Purpose;
 use super::sockets::Place;
 use crate::kernel::id::ConnId;
 
@@ -34,7 +34,7 @@ impl Accounts {
                 }
                 Place::Room(room, side) => {
                     in_rooms += 1;
-                    self.doors.get(room).is_some_and(|door| {
+                    self.open_rooms.get(room).is_some_and(|door| {
                         door.side(side).contains(&conn) && door.users[side.index()] == socket.user
                     })
                 }
@@ -53,7 +53,7 @@ impl Accounts {
             }
         }
         let seated: usize = self
-            .doors
+            .open_rooms
             .all()
             .map(|(_, door)| door.everybody().count())
             .sum();
@@ -80,16 +80,16 @@ impl Accounts {
             ));
         }
         for ticket in self.tries.waiting() {
-            let errand = self.pending.wait(ticket).map(|wait| &wait.errand);
-            if !matches!(errand, Some(Errand::Verify(attempt)) if attempt.is_waiting()) {
+            let purpose = self.pending.wait(ticket).map(|wait| &wait.purpose);
+            if !matches!(purpose, Some(Purpose::Verify(attempt)) if attempt.is_waiting()) {
                 return Err(format!("{ticket:?} waits for others in vain"));
             }
         }
         for (user, ticket) in &self.matching {
-            let errand = self.pending.wait(*ticket).map(|wait| &wait.errand);
-            let is_theirs = match errand {
-                Some(Errand::Join { user: other, .. }) => other == user,
-                Some(Errand::Match { waiter, joiner }) => {
+            let purpose = self.pending.wait(*ticket).map(|wait| &wait.purpose);
+            let is_theirs = match purpose {
+                Some(Purpose::Join { user: other, .. }) => other == user,
+                Some(Purpose::Match { waiter, joiner }) => {
                     waiter.user == *user || joiner.user == *user
                 }
                 _ => false,
@@ -106,7 +106,7 @@ impl Accounts {
         let left = [
             ("questions", self.pending.all().count()),
             ("people", self.people.len()),
-            ("rooms", self.doors.len()),
+            ("rooms", self.open_rooms.len()),
             ("waiters", self.pool.len()),
             ("people being matched", self.matching.len()),
             ("ended rooms", self.expiry.len()),

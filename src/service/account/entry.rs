@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::command::{self, Command};
-use super::pending::Errand;
+use super::outgoing::{self, Event};
+use super::pending::Purpose;
 use super::sockets::Place;
-use super::voice::{self, Event};
-use super::{Accounts, Arrival, expiry, failure, strange};
+use super::{Accounts, Arrival, expiry, failure, unexpected};
 use crate::conn::{Late, Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
 use crate::kernel::effect::Effect;
@@ -102,11 +102,11 @@ impl Accounts {
             user: proof.user,
             now_ms: turn.now.unix_ms,
         };
-        let errand = Errand::Enter {
+        let purpose = Purpose::Enter {
             user: proof.user,
             until_ms: proof.until_ms,
         };
-        match self.ask(Some(request.conn), Ask::Store(query), errand, turn) {
+        match self.ask(Some(request.conn), Ask::Store(query), purpose, turn) {
             Ok(_) => Admission::Later,
             Err(unasked) => Admission::Refuse(failure::response(unasked.refusal), Refused::Store),
         }
@@ -136,7 +136,7 @@ impl Accounts {
     ) {
         let room = match outcome {
             Ok(Answer::Room(room)) => Ok(room),
-            Ok(other) => Err(strange(other)),
+            Ok(other) => Err(unexpected(other)),
             Err(refusal) => Err(refusal),
         };
         let room = room.and_then(|room| {
@@ -167,7 +167,7 @@ impl Accounts {
             until_ms,
         };
         self.people.enter_room(user);
-        self.doors.prepare(&room, conn);
+        self.open_rooms.prepare(&room, conn);
         self.arrivals.insert(conn, arrival);
         self.late.push_back((conn, Late::Open(())));
     }
@@ -181,7 +181,7 @@ impl Accounts {
             .add(conn, arrival.user, arrival.place, arrival.until_ms);
         match arrival.place {
             Place::Notices => self.listen(conn, arrival, turn),
-            Place::Room(room, _) if self.doors.get(room).is_none() => {
+            Place::Room(room, _) if self.open_rooms.get(room).is_none() => {
                 // It has ended in between.
                 turn.out.effects.push(Effect::Close {
                     conn,
@@ -191,7 +191,7 @@ impl Accounts {
                 });
             }
             Place::Room(room, side) => {
-                self.doors.enter(room, side, conn);
+                self.open_rooms.enter(room, side, conn);
                 turn.out.effects.push(Effect::Pace(conn, true));
             }
         }
@@ -202,7 +202,7 @@ impl Accounts {
         if let Some(arrival) = self.arrivals.remove(&conn) {
             if let Place::Room(room, side) = arrival.place {
                 self.people.leave_room(arrival.user, turn.now);
-                self.doors.leave(room, side, conn);
+                self.open_rooms.leave(room, side, conn);
             }
             return;
         }
@@ -213,7 +213,7 @@ impl Accounts {
             Place::Notices => self.unlisten(conn, socket.user, socket.seat, turn),
             Place::Room(room, side) => {
                 self.people.leave_room(socket.user, turn.now);
-                self.doors.leave(room, side, conn);
+                self.open_rooms.leave(room, side, conn);
             }
         }
         for ticket in socket.asked {
@@ -253,7 +253,7 @@ impl Accounts {
     /// Says that the server is going away.
     pub fn dismissed(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let retry_ms = 500 + rand::Rng::next_u64(&mut self.random) % 4_500;
-        voice::say(turn.out.lane(conn), &Event::Draining { retry_ms });
+        outgoing::say(turn.out.lane(conn), &Event::Draining { retry_ms });
     }
 
     /// Notes that `conn` waits for one answer more, and rests reading from it if there are too many.

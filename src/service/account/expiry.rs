@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use foldhash::fast::FixedState;
 use uuid::Uuid;
 
-use super::doors::Door;
-use super::pending::Errand;
-use super::voice::Event;
-use super::{Accounts, failure, strange};
+use super::open_rooms::OpenRoom;
+use super::outgoing::Event;
+use super::pending::Purpose;
+use super::{Accounts, failure, unexpected};
 use crate::conn::Turn;
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal};
 use crate::kernel::effect::Effect;
@@ -104,7 +104,7 @@ impl Accounts {
             now_ms: asked_ms,
             forget_ms: asked_ms.saturating_sub(limits::ENDED_ROOM_MS),
         };
-        match self.ask(None, Ask::Store(query), Errand::Expire { asked_ms }, turn) {
+        match self.ask(None, Ask::Store(query), Purpose::Expire { asked_ms }, turn) {
             Ok(_) => self.expiry.is_asked = true,
             Err(_) => self.expiry.failed(turn.now),
         }
@@ -115,7 +115,7 @@ impl Accounts {
         let (rooms, next_ms) = match outcome {
             Ok(Answer::Expired { rooms, next_ms }) => (rooms, next_ms),
             Ok(other) => {
-                strange(other);
+                unexpected(other);
                 return self.expiry.failed(turn.now);
             }
             Err(_) => return self.expiry.failed(turn.now),
@@ -140,8 +140,8 @@ impl Accounts {
 
     /// Ends the rooms that somebody is in and whose time is over.
     pub(super) fn end_overdue_rooms(&mut self, turn: &mut Turn<'_>) {
-        while let Some(room) = self.doors.next_ended(turn.now.unix_ms) {
-            let Some(door) = self.doors.get(room) else {
+        while let Some(room) = self.open_rooms.next_ended(turn.now.unix_ms) {
+            let Some(door) = self.open_rooms.get(room) else {
                 break;
             };
             self.expiry.ended.insert(room, door.expires_ms);
@@ -153,8 +153,8 @@ impl Accounts {
     /// The store says that a room has ended that somebody is still in, before its time: it was closed, and this server was not told that
     /// it was, or another one has done so.
     pub(super) fn found_ended(&mut self, room: Uuid, turn: &mut Turn<'_>) {
-        let before_its_time = |door: &&Door| door.expires_ms > turn.now.unix_ms;
-        let users = self.doors.get(room).filter(before_its_time);
+        let before_its_time = |door: &&OpenRoom| door.expires_ms > turn.now.unix_ms;
+        let users = self.open_rooms.get(room).filter(before_its_time);
         if let Some(users) = users.map(|door| door.users) {
             self.end_room(room, users, CLOSED, turn);
         }
@@ -168,7 +168,7 @@ impl Accounts {
         reason: &'static str,
         turn: &mut Turn<'_>,
     ) {
-        if let Some(door) = self.doors.remove(room) {
+        if let Some(door) = self.open_rooms.remove(room) {
             for conn in door.everybody() {
                 self.refuse_what_was_asked(conn, turn);
                 turn.out.effects.push(Effect::Close {
@@ -194,8 +194,8 @@ impl Accounts {
                 continue;
             };
             wait.asker = None;
-            if matches!(wait.errand, Errand::Say(_)) {
-                let cid = wait.errand.cid().map(quoted);
+            if matches!(wait.purpose, Purpose::Say(_)) {
+                let cid = wait.purpose.cid().map(quoted);
                 let fault = failure::fault(Refusal::Ended).about(cid.as_deref());
                 fault::say(turn.out.lane(conn), &fault);
             }

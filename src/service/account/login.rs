@@ -3,9 +3,9 @@
 //! Whoever has no account takes the same way as whoever has another password, so that neither the answer nor its time tells
 //! them apart.
 
-use super::pending::{Errand, Wait};
+use super::pending::{Purpose, Wait};
 use super::tries::{Origin, Target};
-use super::{Accounts, failure, json, strange};
+use super::{Accounts, failure, json, unexpected};
 use crate::conn::{Request, Turn};
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::ask::{Answer, Ask, Hashing, Outcome, Query, Refusal};
@@ -57,12 +57,12 @@ impl Accounts {
             return Err(too_many(retry_us));
         }
         let query = Ask::Store(Query::Credentials { key: key.clone() });
-        let errand = Errand::Credentials(Box::new(Claim {
+        let purpose = Purpose::Credentials(Box::new(Claim {
             key,
             password,
             address,
         }));
-        self.ask(Some(request.conn), query, errand, turn)
+        self.ask(Some(request.conn), query, purpose, turn)
             .map_err(|unasked| failure::response(unasked.refusal))?;
         Ok(None)
     }
@@ -81,7 +81,7 @@ impl Accounts {
         }
         let credentials = match outcome {
             Ok(Answer::Credentials(credentials)) => credentials,
-            Ok(other) => return self.not_judged(asker, strange(other), turn),
+            Ok(other) => return self.not_judged(asker, unexpected(other), turn),
             Err(refusal) => return self.not_judged(asker, refusal, turn),
         };
         let Claim {
@@ -99,8 +99,8 @@ impl Accounts {
             user,
             unasked: Some(Hashing::Verify { password, phc }),
         };
-        let errand = Errand::Verify(Box::new(attempt));
-        match self.pending.note(asker, false, errand, turn.now) {
+        let purpose = Purpose::Verify(Box::new(attempt));
+        match self.pending.note(asker, false, purpose, turn.now) {
             Ok(ticket) => self.tries.line_up(ticket),
             Err(unasked) => return self.not_judged(asker, unasked.refusal, turn),
         }
@@ -116,7 +116,7 @@ impl Accounts {
         for ticket in self.tries.take_line() {
             let Some(Wait {
                 asker: asker @ Some(_),
-                errand: Errand::Verify(attempt),
+                purpose: Purpose::Verify(attempt),
                 ..
             }) = self.pending.wait_mut(ticket)
             else {
@@ -148,7 +148,7 @@ impl Accounts {
     ) {
         let verdict = match outcome {
             Ok(Answer::Verified(is_right)) => Ok(attempt.user.as_ref().filter(|_| is_right)),
-            Ok(other) => Err(strange(other)),
+            Ok(other) => Err(unexpected(other)),
             Err(refusal) => Err(refusal),
         };
         let has_failed = verdict == Ok(None);

@@ -7,10 +7,10 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::entry::unauthorized;
-use super::pending::Errand;
+use super::outgoing::Event;
+use super::pending::Purpose;
 use super::pool::Waiter;
-use super::voice::Event;
-use super::{Accounts, failure, json, strange};
+use super::{Accounts, failure, json, unexpected};
 use crate::conn::{Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal, Ticket};
 use crate::kernel::id::ConnId;
@@ -46,9 +46,9 @@ impl Accounts {
             id: user,
             now_ms: turn.now.unix_ms,
         };
-        let errand = Errand::Join { user, same_country };
+        let purpose = Purpose::Join { user, same_country };
         let ticket = self
-            .ask(Some(request.conn), Ask::Store(query), errand, turn)
+            .ask(Some(request.conn), Ask::Store(query), purpose, turn)
             .map_err(|unasked| failure::response(unasked.refusal))?;
         self.matching.insert(user, ticket);
         Ok(None)
@@ -65,7 +65,7 @@ impl Accounts {
             .get(&user)
             .and_then(|ticket| self.pending.wait_mut(*ticket));
         if let Some(wait) = wait
-            && let Errand::Match { waiter, joiner } = &mut wait.errand
+            && let Purpose::Match { waiter, joiner } = &mut wait.purpose
             && waiter.user == user
             && !joiner.waiter_left
         {
@@ -90,7 +90,7 @@ impl Accounts {
             Ok(Answer::User(None)) | Err(Refusal::Missing) => {
                 Err(unauthorized("invalid or expired token"))
             }
-            Ok(other) => Err(failure::response(strange(other))),
+            Ok(other) => Err(failure::response(unexpected(other))),
             Err(refusal) => Err(failure::response(refusal)),
         };
         let known = match known {
@@ -125,14 +125,14 @@ impl Accounts {
             user,
             waiter_left: false,
         };
-        let errand = Errand::Match { waiter, joiner };
-        match self.ask(asker, Ask::Store(query), errand, turn) {
+        let purpose = Purpose::Match { waiter, joiner };
+        match self.ask(asker, Ask::Store(query), purpose, turn) {
             Ok(ticket) => {
                 self.matching.insert(who_waited, ticket);
                 self.matching.insert(user, ticket);
             }
             Err(unasked) => {
-                if let Errand::Match { waiter, .. } = unasked.errand {
+                if let Purpose::Match { waiter, .. } = unasked.purpose {
                     self.pool.put(waiter);
                 }
                 self.respond(asker, failure::response(unasked.refusal), turn);
@@ -179,19 +179,29 @@ impl Accounts {
     }
 
     /// Asks for a room for two strangers who want to stay in touch.
-    pub(super) fn open_for_pact(&mut self, pact: Ticket, people: [Uuid; 2], turn: &mut Turn<'_>) {
+    pub(super) fn open_for_agreement(
+        &mut self,
+        agreement: Ticket,
+        people: [Uuid; 2],
+        turn: &mut Turn<'_>,
+    ) {
         let room = self.fresh_uuid();
         let query = self.open_query(room, people, turn.now);
         if self
-            .ask(None, Ask::Store(query), Errand::Keep(pact), turn)
+            .ask(None, Ask::Store(query), Purpose::Keep(agreement), turn)
             .is_err()
         {
-            self.kept.push_back((pact, None));
+            self.kept.push_back((agreement, None));
         }
     }
 
     /// The store has opened a room for two strangers, or not.
-    pub(super) fn pact_kept(&mut self, pact: Ticket, outcome: Outcome, turn: &mut Turn<'_>) {
+    pub(super) fn agreement_kept(
+        &mut self,
+        agreement: Ticket,
+        outcome: Outcome,
+        turn: &mut Turn<'_>,
+    ) {
         let room = opened(outcome).ok();
         if let Some(room) = &room {
             self.room_opened(room, turn);
@@ -200,7 +210,7 @@ impl Accounts {
                 self.notify(user, &event, turn);
             }
         }
-        self.kept.push_back((pact, room.map(|room| room.id)));
+        self.kept.push_back((agreement, room.map(|room| room.id)));
     }
 
     fn room_opened(&mut self, room: &Room, turn: &mut Turn<'_>) {
@@ -212,7 +222,7 @@ impl Accounts {
 fn opened(outcome: Outcome) -> Result<Room, Refusal> {
     match outcome? {
         Answer::Room(room) => Ok(room),
-        other => Err(strange(other)),
+        other => Err(unexpected(other)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! (`/auth/*`, `/pool/*`, `/rooms/*`, `/messages/*`, `GET /ws/{room_id}`, `GET /ws/notifications`).
 //!
 //! Owns: the questions that are not answered yet (`pending`), the sockets and whose they are (`sockets`, `people`),
-//! the rooms that have one (`doors`), who waits for a match (`pool`), and who is logging in (`tries`). What lasts is the store's: it is asked, and what follows
+//! the rooms that have one (`open_rooms`), who waits for a match (`pool`), and who is logging in (`tries`). What lasts is the store's: it is asked, and what follows
 //! from its answer happens in a later turn.
 //!
 //! Invariants: nothing is acknowledged before the store has kept it; the partner hears of it once, in the order in which it was
@@ -11,7 +11,6 @@
 
 mod audit;
 mod command;
-mod doors;
 mod entry;
 mod expiry;
 mod failure;
@@ -19,6 +18,8 @@ mod json;
 mod login;
 mod matching;
 mod notices;
+mod open_rooms;
+mod outgoing;
 mod pending;
 mod people;
 mod pool;
@@ -27,7 +28,6 @@ mod rest;
 mod room;
 mod sockets;
 mod tries;
-mod voice;
 
 use std::collections::{HashMap, VecDeque};
 
@@ -49,11 +49,11 @@ use crate::wire::response::Response;
 use crate::wire::token::Key;
 use crate::{defaults, limits};
 
-use doors::Doors;
 pub use entry::Admission;
 use expiry::Expiry;
 use notices::Notices;
-use pending::{Errand, Pending, Unasked, Wait};
+use open_rooms::OpenRooms;
+use pending::{Pending, Purpose, Unasked, Wait};
 use people::People;
 use pool::Pool;
 pub use rest::Resource;
@@ -96,7 +96,7 @@ pub struct Accounts {
     pending: Pending,
     sockets: Sockets,
     people: People,
-    doors: Doors,
+    open_rooms: OpenRooms,
     pool: Pool,
     /// People who are joining the pool or being matched at this moment, and the question on which that depends.
     matching: HashMap<Uuid, Ticket, FixedState>,
@@ -134,7 +134,7 @@ impl Accounts {
             pending: Pending::new(random.next_u64()),
             sockets: Sockets::default(),
             people: People::new(random.next_u64()),
-            doors: Doors::new(random.next_u64()),
+            open_rooms: OpenRooms::new(random.next_u64()),
             pool: Pool::new(random.next_u64()),
             matching: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             notices: Notices::default(),
@@ -150,7 +150,7 @@ impl Accounts {
         }
     }
 
-    /// Sockets connected to this face.
+    /// Sockets connected to this service.
     pub const fn online(&self) -> usize {
         self.sockets.open()
     }
@@ -183,9 +183,9 @@ impl Accounts {
     /// Opens a private room for two people, of whom the first had waited for the other. What comes of it is told by
     /// [`Accounts::next_kept`].
     pub fn keep(&mut self, people: [Uuid; 2], turn: &mut Turn<'_>) -> Ticket {
-        let pact = self.pending.fresh();
-        self.open_for_pact(pact, people, turn);
-        pact
+        let agreement = self.pending.fresh();
+        self.open_for_agreement(agreement, people, turn);
+        agreement
     }
 
     /// What came of the oldest question by [`Accounts::keep`] that has an answer: the room, if there is one.
@@ -205,30 +205,32 @@ impl Accounts {
             return;
         };
         count_answer(&wait, &outcome, turn);
-        let Wait { asker, errand, .. } = wait;
-        if errand.is_said_on_a_socket()
+        let Wait { asker, purpose, .. } = wait;
+        if purpose.is_said_on_a_socket()
             && let Some(conn) = asker
         {
             self.settle_up(conn, ticket, turn);
         }
-        match errand {
-            Errand::Ping => {}
-            Errand::Expire { asked_ms } => self.expired(asked_ms, outcome, turn),
-            Errand::Hash(account) => self.hashed(asker, *account, outcome, turn),
-            Errand::Register(user) => self.registered(asker, &user, outcome, turn),
-            Errand::Credentials(claim) => self.found(asker, *claim, outcome, turn),
-            Errand::Verify(attempt) => self.verified(asker, &attempt, outcome, turn),
-            Errand::Join { user, same_country } => {
+        match purpose {
+            Purpose::Ping => {}
+            Purpose::Expire { asked_ms } => self.expired(asked_ms, outcome, turn),
+            Purpose::Hash(account) => self.hashed(asker, *account, outcome, turn),
+            Purpose::Register(user) => self.registered(asker, &user, outcome, turn),
+            Purpose::Credentials(claim) => self.found(asker, *claim, outcome, turn),
+            Purpose::Verify(attempt) => self.verified(asker, &attempt, outcome, turn),
+            Purpose::Join { user, same_country } => {
                 self.joined(asker, user, same_country, outcome, turn);
             }
-            Errand::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
-            Errand::Keep(pact) => self.pact_kept(pact, outcome, turn),
-            Errand::Fetch { user } => self.fetched(asker, user, outcome, turn),
-            Errand::Close { room } => self.room_closed(asker, room, outcome, turn),
-            Errand::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
-            Errand::Enter { user, until_ms } => self.entering(asker, user, until_ms, outcome, turn),
-            Errand::Say(saying) => self.kept_message(asker, *saying, outcome, turn),
-            Errand::Read { room, user, upto } => {
+            Purpose::Match { waiter, joiner } => self.matched(asker, waiter, joiner, outcome, turn),
+            Purpose::Keep(agreement) => self.agreement_kept(agreement, outcome, turn),
+            Purpose::Fetch { user } => self.fetched(asker, user, outcome, turn),
+            Purpose::Close { room } => self.room_closed(asker, room, outcome, turn),
+            Purpose::React(reaction) => self.reacted(asker, *reaction, outcome, turn),
+            Purpose::Enter { user, until_ms } => {
+                self.entering(asker, user, until_ms, outcome, turn)
+            }
+            Purpose::Say(saying) => self.kept_message(asker, *saying, outcome, turn),
+            Purpose::Read { room, user, upto } => {
                 self.marked(asker, room, user, upto, outcome, turn);
             }
         }
@@ -263,7 +265,7 @@ impl Accounts {
         [
             self.pending.next_due(),
             self.expiry.next_due(self.now),
-            self.doors.next_end_ms().map(on_time),
+            self.open_rooms.next_end_ms().map(on_time),
             self.sockets.next_end_ms().map(on_time),
             self.pool.next_due(),
             self.people.next_due(),
@@ -279,11 +281,11 @@ impl Accounts {
         &mut self,
         asker: Option<ConnId>,
         ask: Ask,
-        errand: Errand,
+        purpose: Purpose,
         turn: &mut Turn<'_>,
     ) -> Result<Ticket, Unasked> {
         let is_store = matches!(ask, Ask::Store(_));
-        let ticket = self.pending.note(asker, is_store, errand, turn.now)?;
+        let ticket = self.pending.note(asker, is_store, purpose, turn.now)?;
         turn.out.asks.push((ticket, ask));
         Ok(ticket)
     }
@@ -304,20 +306,20 @@ impl Accounts {
             return;
         };
         let asker = wait.asker.take();
-        match &mut wait.errand {
-            Errand::Ping => self.pending.forget(ticket),
-            Errand::Expire { .. } => self.expiry.failed(turn.now),
-            Errand::Keep(pact) => self.kept.push_back((*pact, None)),
-            errand if errand.is_said_on_a_socket() => {
-                let cid = errand.cid().map(quoted);
+        match &mut wait.purpose {
+            Purpose::Ping => self.pending.forget(ticket),
+            Purpose::Expire { .. } => self.expiry.failed(turn.now),
+            Purpose::Keep(agreement) => self.kept.push_back((*agreement, None)),
+            purpose if purpose.is_said_on_a_socket() => {
+                let cid = purpose.cid().map(quoted);
                 if let Some(conn) = asker {
                     let fault = failure::fault(Refusal::Unavailable).about(cid.as_deref());
                     self.complain(conn, &fault, turn);
                     self.settle_up(conn, ticket, turn);
                 }
             }
-            errand => {
-                if matches!(errand, Errand::Verify(attempt) if attempt.is_waiting()) {
+            purpose => {
+                if matches!(purpose, Purpose::Verify(attempt) if attempt.is_waiting()) {
                     self.tries.leave(ticket);
                     self.pending.forget(ticket);
                 }
@@ -368,7 +370,7 @@ fn count_refusal(response: &Response, turn: &mut Turn<'_>) {
 }
 
 /// What an outcome should not be: an answer to another question.
-fn strange(_: Answer) -> Refusal {
+fn unexpected(_: Answer) -> Refusal {
     debug_assert!(false, "that answers another question");
     Refusal::Unavailable
 }

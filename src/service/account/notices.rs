@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::voice::{self, Event};
+use super::outgoing::{self, Event};
 use super::{Accounts, Arrival};
 use crate::conn::Turn;
 use crate::kernel::id::ConnId;
@@ -56,7 +56,7 @@ impl Accounts {
         }
         self.notices.listeners.push(conn);
         self.notices.has_strays |= count != self.notices.told;
-        voice::say(turn.out.lane(conn), &Event::OnlineCount { count });
+        outgoing::say(turn.out.lane(conn), &Event::OnlineCount { count });
     }
 
     /// A socket for notifications has gone.
@@ -90,7 +90,7 @@ impl Accounts {
             notices.cursor = notices.listeners.len();
             notices.round_us = turn.now.after_ms(limits::COUNT_MS);
         }
-        let frame = voice::framed(&Event::OnlineCount {
+        let frame = outgoing::framed(&Event::OnlineCount {
             count: notices.told,
         });
         for _ in 0..self.settings.deliveries_per_turn {
@@ -114,7 +114,7 @@ impl Accounts {
         if sockets.is_empty() {
             return;
         }
-        let frame = voice::framed(event);
+        let frame = outgoing::framed(event);
         for conn in sockets {
             turn.out.lane(*conn).extend_from_slice(&frame);
         }

@@ -23,7 +23,7 @@ use crate::limits;
 
 /// What an answer is for.
 #[derive(Debug)]
-pub(super) enum Errand {
+pub(super) enum Purpose {
     /// Is the store there?
     Ping,
     /// Which rooms have ended, by then?
@@ -56,7 +56,7 @@ pub(super) enum Errand {
     Read { room: Uuid, user: Uuid, upto: Uuid },
 }
 
-impl Errand {
+impl Purpose {
     /// Whether it came by a WebSocket, rather than by a request.
     pub(super) const fn is_said_on_a_socket(&self) -> bool {
         matches!(self, Self::Say(_) | Self::Read { .. })
@@ -76,7 +76,7 @@ impl Errand {
 pub(super) struct Wait {
     /// Who waits for the answer: a request's connection, or a socket; nobody, or nobody any more, if there is none.
     pub(super) asker: Option<ConnId>,
-    pub(super) errand: Errand,
+    pub(super) purpose: Purpose,
     pub(super) is_store: bool,
     /// When it was asked, in monotonic microseconds.
     pub(super) since_us: u64,
@@ -86,7 +86,7 @@ pub(super) struct Wait {
 #[derive(Debug)]
 pub(super) struct Unasked {
     pub(super) refusal: Refusal,
-    pub(super) errand: Errand,
+    pub(super) purpose: Purpose,
 }
 
 /// See the module's description.
@@ -134,20 +134,20 @@ impl Pending {
         &mut self,
         asker: Option<ConnId>,
         is_store: bool,
-        errand: Errand,
+        purpose: Purpose,
         now: Now,
     ) -> Result<Ticket, Unasked> {
-        let unasked = |refusal, errand| Err(Unasked { refusal, errand });
+        let unasked = |refusal, purpose| Err(Unasked { refusal, purpose });
         if is_store && !self.is_up {
-            return unasked(Refusal::Unavailable, errand);
+            return unasked(Refusal::Unavailable, purpose);
         }
         if self.waits.len() >= limits::STORE_ASKS_MAX {
-            return unasked(Refusal::Busy, errand);
+            return unasked(Refusal::Busy, purpose);
         }
-        Ok(self.add(asker, is_store, errand, now))
+        Ok(self.add(asker, is_store, purpose, now))
     }
 
-    fn add(&mut self, asker: Option<ConnId>, is_store: bool, errand: Errand, now: Now) -> Ticket {
+    fn add(&mut self, asker: Option<ConnId>, is_store: bool, purpose: Purpose, now: Now) -> Ticket {
         let ticket = self.fresh();
         let ms = if is_store {
             limits::ASK_MS
@@ -157,7 +157,7 @@ impl Pending {
         self.dues[usize::from(!is_store)].push_back((now.after_ms(ms), ticket));
         let wait = Wait {
             asker,
-            errand,
+            purpose,
             is_store,
             since_us: now.micros,
         };
@@ -238,7 +238,7 @@ impl Pending {
 
     /// Notes a ping that is about to be asked.
     pub(super) fn ping(&mut self, now: Now) -> Ticket {
-        let ticket = self.add(None, true, Errand::Ping, now);
+        let ticket = self.add(None, true, Purpose::Ping, now);
         self.ping = Some(ticket);
         // Should the answer be that there is too much to do, the next one waits its turn as well.
         self.ping_us = now.after_ms(limits::STORE_RETRY_MS);
@@ -275,8 +275,8 @@ mod tests {
     fn a_question_that_fails_says_nothing_about_the_store() {
         let mut pending = Pending::new(1);
         let mut answer = |outcome| {
-            let errand = Errand::Expire { asked_ms: 0 };
-            let ticket = match pending.note(None, true, errand, at(0)) {
+            let purpose = Purpose::Expire { asked_ms: 0 };
+            let ticket = match pending.note(None, true, purpose, at(0)) {
                 Ok(ticket) => ticket,
                 Err(_) => pending.ping(at(0)),
             };
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_store_with_too_much_to_do_is_not_asked_in_every_turn_whether_it_is_back() {
         let mut pending = Pending::new(1);
-        let lost = Errand::Expire { asked_ms: 0 };
+        let lost = Purpose::Expire { asked_ms: 0 };
         let ticket = pending.note(None, true, lost, at(0)).expect("noted");
         assert!(pending.next_overdue(at(limits::ASK_MS)).is_some());
         let mut now_ms = limits::ASK_MS;

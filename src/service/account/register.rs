@@ -1,8 +1,8 @@
 //! Registering.
 
 use super::login::{bad_request, too_many};
-use super::pending::Errand;
-use super::{Accounts, failure, strange};
+use super::pending::Purpose;
+use super::{Accounts, failure, unexpected};
 use crate::conn::{Request, Turn};
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::ask::{Answer, Ask, Hashing, Outcome, Query, Refusal};
@@ -56,8 +56,8 @@ impl Accounts {
             email_key,
         };
         let ask = Ask::Hash(Hashing::Hash(password));
-        let errand = Errand::Hash(Box::new(new));
-        self.ask(Some(request.conn), ask, errand, turn)
+        let purpose = Purpose::Hash(Box::new(new));
+        self.ask(Some(request.conn), ask, purpose, turn)
             .map_err(|unasked| failure::response(unasked.refusal))?;
         Ok(None)
     }
@@ -76,7 +76,7 @@ impl Accounts {
         }
         let phc = match outcome {
             Ok(Answer::Hashed(phc)) => Ok(phc),
-            Ok(other) => Err(strange(other)),
+            Ok(other) => Err(unexpected(other)),
             Err(refusal) => Err(refusal),
         };
         let asked = phc.and_then(|phc| {
@@ -94,7 +94,7 @@ impl Accounts {
             let asked = self.ask(
                 asker,
                 Ask::Store(query),
-                Errand::Register(Box::new(user)),
+                Purpose::Register(Box::new(user)),
                 turn,
             );
             asked.map_err(|unasked| unasked.refusal)
@@ -117,7 +117,7 @@ impl Accounts {
                 turn.stats.registrations += 1;
                 self.sign_in(Status::CREATED, user, turn)
             }
-            Ok(other) => failure::response(strange(other)),
+            Ok(other) => failure::response(unexpected(other)),
             Err(refusal) => failure::response(refusal),
         };
         self.respond(asker, response, turn);

@@ -5,9 +5,9 @@ use uuid::Uuid;
 
 use super::entry::Proof;
 use super::expiry;
-use super::pending::Errand;
-use super::voice::{self, Event};
-use super::{Accounts, count_refusal, failure, json, strange};
+use super::outgoing::{self, Event};
+use super::pending::Purpose;
+use super::{Accounts, count_refusal, failure, json, unexpected};
 use crate::conn::{Request, Turn};
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal};
 use crate::kernel::id::ConnId;
@@ -82,20 +82,20 @@ impl Accounts {
         self.spend_request(user, turn)?;
         let now_ms = turn.now.unix_ms;
         let id = || Uuid::try_parse(segment).map_err(|_| failure::response(Refusal::Missing));
-        let (query, errand) = match (resource, request.head.method) {
+        let (query, purpose) = match (resource, request.head.method) {
             (Resource::Join, _) => return self.join(user, request, turn),
             (Resource::Leave, _) => return Err(self.leave(user)),
             (Resource::Rooms, _) => {
                 self.pool.seen(user, turn.now);
-                (Query::Rooms { user, now_ms }, Errand::Fetch { user })
+                (Query::Rooms { user, now_ms }, Purpose::Fetch { user })
             }
             (Resource::Room, Method::Delete) => {
                 let room = id()?;
-                (Query::Close { room, user, now_ms }, Errand::Close { room })
+                (Query::Close { room, user, now_ms }, Purpose::Close { room })
             }
             (Resource::Room, _) => {
                 let room = self.existing(id()?)?;
-                (Query::Room { room, user, now_ms }, Errand::Fetch { user })
+                (Query::Room { room, user, now_ms }, Purpose::Fetch { user })
             }
             (Resource::Messages, _) => {
                 let room = self.existing(id()?)?;
@@ -107,7 +107,7 @@ impl Accounts {
                     limit,
                     now_ms,
                 };
-                (query, Errand::Fetch { user })
+                (query, Purpose::Fetch { user })
             }
             (Resource::Name, _) => {
                 let room = self.existing(id()?)?;
@@ -118,7 +118,7 @@ impl Accounts {
                     name,
                     now_ms,
                 };
-                (query, Errand::Fetch { user })
+                (query, Purpose::Fetch { user })
             }
             (Resource::Reactions, method) => {
                 let message = Uuid::try_parse(segment).map_err(|_| no_message())?;
@@ -138,13 +138,13 @@ impl Accounts {
                     user,
                     emoji,
                 };
-                (query, Errand::React(Box::new(reacting)))
+                (query, Purpose::React(Box::new(reacting)))
             }
             (Resource::Register | Resource::Login, _) => {
                 return Err(Response::refusal(Status::BAD_REQUEST));
             }
         };
-        self.ask(Some(request.conn), Ask::Store(query), errand, turn)
+        self.ask(Some(request.conn), Ask::Store(query), purpose, turn)
             .map_err(|unasked| failure::response(unasked.refusal))?;
         Ok(None)
     }
@@ -197,7 +197,7 @@ impl Accounts {
                 None => failure::response(Refusal::Missing),
             },
             Ok(Answer::Messages(messages)) => json::messages(&messages),
-            Ok(other) => failure::response(strange(other)),
+            Ok(other) => failure::response(unexpected(other)),
             Err(refusal) => failure::response(refusal),
         };
         self.respond(asker, response, turn);
@@ -219,7 +219,7 @@ impl Accounts {
                 }
                 json::done(Status::OK, "room closed")
             }
-            Ok(other) => failure::response(strange(other)),
+            Ok(other) => failure::response(unexpected(other)),
             Err(refusal) => failure::response(refusal),
         };
         self.respond(asker, response, turn);
@@ -246,7 +246,7 @@ impl Accounts {
                     },
                 )
             }
-            Ok(other) => failure::response(strange(other)),
+            Ok(other) => failure::response(unexpected(other)),
             Err(Refusal::Missing) => no_message(),
             Err(refusal) => failure::response(refusal),
         };
@@ -254,10 +254,10 @@ impl Accounts {
     }
 
     fn tell_reaction(&self, room: Uuid, reacting: &Reacting, turn: &mut Turn<'_>) {
-        let Some(door) = self.doors.get(room) else {
+        let Some(door) = self.open_rooms.get(room) else {
             return;
         };
-        let frame = voice::framed(&Event::Reaction {
+        let frame = outgoing::framed(&Event::Reaction {
             message_id: reacting.message,
             user_id: reacting.user,
             action: if reacting.emoji.is_some() {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::pending::Errand;
-use super::voice::{self, Event};
-use super::{Accounts, failure, strange};
+use super::outgoing::{self, Event};
+use super::pending::Purpose;
+use super::{Accounts, failure, unexpected};
 use crate::conn::Turn;
 use crate::kernel::ask::{Answer, Ask, Outcome, Query, Refusal};
 use crate::kernel::id::ConnId;
@@ -63,9 +63,9 @@ impl Accounts {
             cid: saying.cid.clone(),
             now_ms: turn.now.unix_ms,
         };
-        let errand = Errand::Say(Box::new(saying));
+        let purpose = Purpose::Say(Box::new(saying));
         let ticket = self
-            .ask(Some(conn), Ask::Store(query), errand, turn)
+            .ask(Some(conn), Ask::Store(query), purpose, turn)
             .map_err(|unasked| failure::fault(unasked.refusal))?;
         self.owe(conn, ticket, turn);
         Ok(())
@@ -73,7 +73,7 @@ impl Accounts {
 
     /// Who is in a room, by side, unless its time is over.
     fn users_of(&self, room: Uuid, turn: &Turn<'_>) -> Result<[Uuid; 2], Fault<'static>> {
-        self.doors
+        self.open_rooms
             .get(room)
             .filter(|door| door.expires_ms > turn.now.unix_ms)
             .map(|door| door.users)
@@ -94,7 +94,7 @@ impl Accounts {
                 sent_ms,
                 is_new,
             }) => Ok((id, sent_ms, is_new)),
-            Ok(other) => Err(strange(other)),
+            Ok(other) => Err(unexpected(other)),
             Err(refusal) => Err(refusal),
         };
         let (id, sent_ms, is_new) = match kept {
@@ -116,7 +116,7 @@ impl Accounts {
                 sent_at: &sent_at,
                 cid: saying.cid.as_deref(),
             };
-            voice::say(turn.out.lane(conn), &event);
+            outgoing::say(turn.out.lane(conn), &event);
         }
     }
 
@@ -131,7 +131,7 @@ impl Accounts {
     ) {
         let content = saying.content.as_str();
         let partner = saying.side.other();
-        let door = self.doors.get(saying.room);
+        let door = self.open_rooms.get(saying.room);
         let told = door.map_or(&[][..], |door| door.side(partner));
         if told.is_empty() {
             let event = Event::NewMessage {
@@ -141,7 +141,7 @@ impl Accounts {
             };
             self.notify(saying.users[partner.index()], &event, turn);
         } else {
-            let frame = voice::framed(&Event::Message {
+            let frame = outgoing::framed(&Event::Message {
                 id,
                 content,
                 sent_at,
@@ -158,7 +158,7 @@ impl Accounts {
             cid: saying.cid.as_deref(),
         };
         for conn in own.iter().filter(|conn| Some(**conn) != asker) {
-            voice::say(turn.out.lane(*conn), &event);
+            outgoing::say(turn.out.lane(*conn), &event);
         }
     }
 
@@ -171,7 +171,7 @@ impl Accounts {
         turn: &mut Turn<'_>,
     ) {
         if refusal == Refusal::Unavailable
-            && let Some(door) = self.doors.get_mut(saying.room)
+            && let Some(door) = self.open_rooms.get_mut(saying.room)
             && saying.cid.is_some()
         {
             if door.unsure.len() >= limits::ASKS_PER_SOCKET_MAX {
@@ -197,7 +197,7 @@ impl Accounts {
 
     /// Whether nobody knew if `message` was kept; from now on it is known.
     fn forget_unsure(&mut self, room: Uuid, message: Uuid) -> bool {
-        let Some(door) = self.doors.get_mut(room) else {
+        let Some(door) = self.open_rooms.get_mut(room) else {
             return false;
         };
         let before = door.unsure.len();
@@ -210,7 +210,7 @@ impl Accounts {
         if let Err(fault) = self.users_of(room, turn) {
             return self.complain(conn, &fault, turn);
         }
-        let Some(door) = self.doors.get_mut(room) else {
+        let Some(door) = self.open_rooms.get_mut(room) else {
             return;
         };
         let typing_us = &mut door.typing_us[side.index()];
@@ -220,7 +220,7 @@ impl Accounts {
         *typing_us = turn.now.after_ms(limits::TYPING_MS);
         for partner in door.side(side.other()) {
             if !turn.out.is_high(*partner) {
-                voice::say(turn.out.lane(*partner), &Event::Typing);
+                outgoing::say(turn.out.lane(*partner), &Event::Typing);
             }
         }
     }
@@ -237,7 +237,7 @@ impl Accounts {
         let users = self.users_of(room, turn)?;
         let user = users[side.index()];
         let has_read = self
-            .doors
+            .open_rooms
             .get(room)
             .is_some_and(|door| upto <= door.read[side.index()]);
         if has_read {
@@ -249,9 +249,9 @@ impl Accounts {
             upto,
             now_ms: turn.now.unix_ms,
         };
-        let errand = Errand::Read { room, user, upto };
+        let purpose = Purpose::Read { room, user, upto };
         let ticket = self
-            .ask(Some(conn), Ask::Store(query), errand, turn)
+            .ask(Some(conn), Ask::Store(query), purpose, turn)
             .map_err(|unasked| failure::fault(unasked.refusal))?;
         self.owe(conn, ticket, turn);
         Ok(())
@@ -269,7 +269,7 @@ impl Accounts {
     ) {
         let has_changed = match outcome {
             Ok(Answer::Read { has_changed }) => Ok(has_changed),
-            Ok(other) => Err(strange(other)),
+            Ok(other) => Err(unexpected(other)),
             Err(refusal) => Err(refusal),
         };
         let has_changed = match has_changed {
@@ -288,7 +288,7 @@ impl Accounts {
             room_id: room,
             id: upto,
         };
-        if let Some(door) = self.doors.get_mut(room) {
+        if let Some(door) = self.open_rooms.get_mut(room) {
             let side = if door.users[0] == user {
                 Side::A
             } else {
@@ -298,10 +298,10 @@ impl Accounts {
             *read = upto.max(*read);
             if has_changed {
                 for conn in door.side(side.other()) {
-                    voice::say(turn.out.lane(*conn), &Event::Read { id: upto });
+                    outgoing::say(turn.out.lane(*conn), &Event::Read { id: upto });
                 }
                 for conn in door.side(side).iter().filter(|conn| Some(**conn) != asker) {
-                    voice::say(turn.out.lane(*conn), &event);
+                    outgoing::say(turn.out.lane(*conn), &event);
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::door::can_be_somebody;
+use super::entry::can_be_somebody;
 use super::fault::Wrong;
 use crate::limits;
 use crate::wire::body;

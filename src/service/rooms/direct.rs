@@ -4,9 +4,9 @@ use uuid::Uuid;
 
 use super::command::Saying;
 use super::fault::Wrong;
+use super::outgoing::{self, Draft};
 use super::people::PersonId;
 use super::reading::too_slow;
-use super::voice::{self, Draft};
 use super::{Rooms, Speaker};
 use crate::conn::Turn;
 use crate::kernel::id::ConnId;
@@ -85,7 +85,7 @@ impl Rooms {
             }
         }
         if has_to_wait {
-            let frame = voice::framed(&self.text);
+            let frame = outgoing::framed(&self.text);
             for cut in self.people.keep(reader, frame, now_us, is_delivered) {
                 self.give_up_on_late_readers(cut, turn);
             }

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::Rooms;
 use super::fault::{Answer, bad_request, not_found};
+use super::outgoing::quote;
 use super::people::PersonId;
 use super::room::RoomId;
-use super::voice::quote;
 use crate::limits;
 use crate::wire::head::Head;
 use crate::wire::query;

@@ -11,10 +11,11 @@
 mod audit;
 mod command;
 mod direct;
-mod door;
+mod entry;
 mod fault;
 mod letters;
 mod lists;
+mod outgoing;
 mod people;
 mod presence;
 mod reading;
@@ -25,7 +26,6 @@ mod speech;
 #[cfg(test)]
 mod tests;
 mod typing;
-mod voice;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -47,12 +47,12 @@ use crate::wire;
 use crate::wire::fault::Fault;
 use crate::{defaults, limits};
 
-pub use door::Knock;
+pub use entry::EntryError;
+use outgoing::{Draft, Envelope, Signature};
 use people::{People, PersonId};
 use presence::Progress;
 use room::{RoomId, Table};
 use round::Helping;
-use voice::{Draft, Envelope, Signature};
 
 /// What an operator may set about rooms.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ pub struct Rooms {
     text: Vec<u8>,
 }
 
-/// One connection to this face.
+/// One connection to this service.
 #[derive(Debug)]
 struct Socket {
     /// Who this is; generation 0 when nobody is.
@@ -191,12 +191,12 @@ impl Rooms {
         }
     }
 
-    /// Sockets connected to this face.
+    /// Sockets connected to this service.
     pub const fn online(&self) -> usize {
         self.online
     }
 
-    /// People connected to this face, with however many sockets.
+    /// People connected to this service, with however many sockets.
     pub fn people(&self) -> usize {
         self.people.present()
     }
@@ -220,7 +220,7 @@ impl Rooms {
             return self.hold(conn, turn);
         }
         let may_move = self.waiting.is_empty() && self.allowance > 0;
-        match self.obey(conn, text, may_move, false, turn) {
+        match self.execute(conn, text, may_move, false, turn) {
             Progress::Done if self.has_to_read(conn) => self.go_on(conn, turn),
             Progress::Done => {}
             progress => {
@@ -243,7 +243,7 @@ impl Rooms {
     /// Says that the server is going away.
     pub fn dismissed(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let retry_ms = 500 + self.random.next_u64() % 4_500;
-        voice::draining(turn.out.lane(conn), retry_ms);
+        outgoing::draining(turn.out.lane(conn), retry_ms);
     }
 
     /// The end of a turn: what was said goes round, and what is too old goes.
@@ -273,7 +273,7 @@ impl Rooms {
 
     /// Does what `text` asks for, or says why not. Joining and leaving wait unless they `may_move`; what they cost may have
     /// been paid when they were begun.
-    fn obey(
+    fn execute(
         &mut self,
         conn: ConnId,
         text: &str,

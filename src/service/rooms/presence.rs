@@ -1,12 +1,12 @@
 //! People in rooms: joining and leaving.
 
 use super::fault::Wrong;
+use super::outgoing::{self, Draft};
 use super::people::PersonId;
 use super::reading::Apart;
 use super::room::{self, RoomId};
 use super::round::Entry;
 use super::speech;
-use super::voice::{self, Draft};
 use super::{Rooms, Speaker};
 use crate::conn::Turn;
 use crate::kernel::addresses::Subscriber;
@@ -225,7 +225,7 @@ impl Rooms {
         }
         self.charge(frame.len());
         if self.membership.members(room) == 0 {
-            self.hush(room);
+            self.discard_backlog(room);
             self.rooms.emptied(room, turn.now);
         } else {
             self.tell(room, Entry::Notice(frame));
@@ -249,6 +249,6 @@ impl Rooms {
             ..Draft::new(kind, &content)
         };
         self.compose(id, Speaker::Person(person), &draft, turn.now);
-        voice::framed(&self.text)
+        outgoing::framed(&self.text)
     }
 }

@@ -4,10 +4,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::command::{self, Posting, To};
-use super::door::{Fields, check_identity, is_equal, is_reserved, parse_token};
+use super::entry::{Fields, check_identity, is_equal, is_reserved, parse_token};
 use super::fault::{Answer, Wrong, bad_request};
+use super::outgoing::Signature;
 use super::room;
-use super::voice::Signature;
 use super::{Rooms, Speaker};
 use crate::conn::{Request, Turn};
 use crate::kernel::addresses::Subscriber;

@@ -11,8 +11,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use super::outgoing::quote;
 use super::round::{Entry, Log};
-use super::voice::quote;
 use crate::kernel::history::History;
 use crate::kernel::time::{self, Now};
 use crate::limits;

@@ -85,8 +85,8 @@ impl Log {
 }
 
 impl Room {
-    /// Up to which entry of the log somebody can be brought who has seen everything up to `seen`: a mouthful.
-    fn mouthful(&self, seen: u64) -> u64 {
+    /// Up to which entry of the log somebody can be brought who has seen everything up to `seen`: what one batch brings.
+    fn batch_end(&self, seen: u64) -> u64 {
         let log = &self.log;
         let seen = seen.max(log.first() - 1);
         let mut bytes = 0;
@@ -204,7 +204,7 @@ impl Rooms {
             Some(goal) => goal,
             None => {
                 room_now.log.next = first;
-                room_now.mouthful(0)
+                room_now.batch_end(0)
             }
         };
         room_now.log.goal = Some(goal);
@@ -304,7 +304,7 @@ impl Rooms {
             if self.allowance == 0 || turn.out.is_high(conn) {
                 return false;
             }
-            let goal = room.mouthful(seen);
+            let goal = room.batch_end(seen);
             let cost = self.deliver(seat, goal, turn);
             self.allowance = self.allowance.saturating_sub(cost);
         }
@@ -320,7 +320,7 @@ impl Rooms {
     }
 
     /// Nobody is left in `room` to hear what has not gone round.
-    pub(super) fn hush(&mut self, room: RoomId) {
+    pub(super) fn discard_backlog(&mut self, room: RoomId) {
         let room = self.rooms.room_mut(room);
         room.log.next = None;
         room.log.goal = None;

@@ -4,10 +4,10 @@ use uuid::Uuid;
 
 use super::command::{Saying, To};
 use super::fault::Wrong;
+use super::outgoing::{self, Draft};
 use super::people::PersonId;
 use super::room::RoomId;
 use super::round::Entry;
-use super::voice::{self, Draft};
 use super::{Rooms, Speaker};
 use crate::conn::Turn;
 use crate::wire::fault::Fault;
@@ -74,7 +74,7 @@ impl Rooms {
             ..Draft::new("text", saying.text.raw())
         };
         self.compose(id, from, &draft, turn.now);
-        let kept = voice::kept(id, &self.text);
+        let kept = outgoing::kept(id, &self.text);
         let history = &mut self.rooms.room_mut(room).history;
         let before = history.bytes();
         let number = history.keep(kept);

@@ -5,10 +5,10 @@
 
 use super::command::To;
 use super::fault::Wrong;
+use super::outgoing::{self, Draft};
 use super::people::PersonId;
 use super::room::RoomId;
 use super::round::Entry;
-use super::voice::{self, Draft};
 use super::{Rooms, Speaker};
 use crate::conn::Turn;
 use crate::kernel::bucket::{Bucket, Rate};
@@ -106,7 +106,7 @@ impl Rooms {
         self.compose(id, Speaker::Person(person), &draft, turn.now);
         match reader {
             Reader::Room(room) => {
-                let frame = voice::framed(&self.text);
+                let frame = outgoing::framed(&self.text);
                 self.tell(room, Entry::Typing(person, frame));
             }
             Reader::Person(reader) => {

@@ -99,7 +99,7 @@ impl Rooms {
             let Some(command) = late.commands.pop_front() else {
                 break;
             };
-            match self.obey(conn, &command, self.allowance > 0, is_paid, turn) {
+            match self.execute(conn, &command, self.allowance > 0, is_paid, turn) {
                 Progress::Done => {}
                 Progress::NotBegun => return self.put_off(conn, command, is_paid, turn),
                 Progress::Begun => return self.put_off(conn, command, true, turn),

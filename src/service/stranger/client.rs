@@ -39,7 +39,7 @@ pub struct Account {
     pub until_ms: u64,
 }
 
-/// One connection to this face.
+/// One connection to this service.
 #[derive(Debug)]
 pub(super) struct Client {
     /// Which of the slot's lives this is; 0 when nobody is here.
@@ -51,7 +51,7 @@ pub(super) struct Client {
     /// The conversation, while there is one.
     pub(super) pair: Uuid,
     /// What was asked for last, if it was anything in particular.
-    pub(super) wish: Option<Box<Wish>>,
+    pub(super) preferences: Option<Box<Preferences>>,
     /// Whom this person met.
     pub(super) recent: Option<Box<Recent>>,
     /// What there is only for video.
@@ -80,7 +80,7 @@ pub(super) struct Member {
 
 /// Whom somebody would like to meet.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wish {
+pub(super) struct Preferences {
     /// Interests, by number, with the spelling in which this person wrote them.
     pub(super) interests: Vec<(NameId, Box<str>)>,
     pub(super) language: Option<NameId>,
@@ -105,7 +105,7 @@ impl Client {
                 Box::new(Member { account, keeping })
             }),
             pair: Uuid::nil(),
-            wish: None,
+            preferences: None,
             recent: None,
             call: None,
             messages: Bucket::default(),
@@ -158,20 +158,22 @@ impl Client {
 
     /// Whether the search is limited to shared interests or a language, for now.
     pub(super) fn interests(&self) -> &[(NameId, Box<str>)] {
-        self.wish
+        self.preferences
             .as_ref()
-            .map_or(&[], |wish| wish.interests.as_slice())
+            .map_or(&[], |preferences| preferences.interests.as_slice())
     }
 
     pub(super) fn language(&self) -> Option<NameId> {
-        self.wish.as_ref().and_then(|wish| wish.language)
+        self.preferences
+            .as_ref()
+            .and_then(|preferences| preferences.language)
     }
 
     /// Begins to wait.
     pub(super) fn begin(&mut self, now_us: u64) {
         self.since = Moment::at(now_us);
-        if let Some(wish) = &mut self.wish {
-            wish.widened = false;
+        if let Some(preferences) = &mut self.preferences {
+            preferences.widened = false;
         }
     }
 
@@ -188,13 +190,16 @@ impl Client {
 
     /// Whether the search is open to everyone by now.
     pub(super) fn has_widened(&self) -> bool {
-        self.wish.as_ref().is_some_and(|wish| wish.widened)
+        self.preferences
+            .as_ref()
+            .is_some_and(|preferences| preferences.widened)
     }
 
     /// Whether time makes this person less choosy.
     pub(super) fn widens(&self) -> bool {
-        self.wish.as_ref().is_some_and(|wish| {
-            wish.anyone && (!wish.interests.is_empty() || wish.language.is_some())
+        self.preferences.as_ref().is_some_and(|preferences| {
+            preferences.anyone
+                && (!preferences.interests.is_empty() || preferences.language.is_some())
         })
     }
 }

@@ -13,8 +13,8 @@ use crate::wire::json::{self, RawText};
 /// A well-formed command.
 #[derive(Debug)]
 pub(super) enum Command<'t> {
-    Find(Wish<'t>),
-    Next(Wish<'t>),
+    Find(Preferences<'t>),
+    Next(Preferences<'t>),
     Say {
         text: RawText<'t>,
         /// The client's own id for the message, as it stood there, with quotes.
@@ -68,7 +68,7 @@ pub(super) struct CallState {
 
 /// Whom to meet, as far as the command says so.
 #[derive(Debug, Default)]
-pub(super) struct Wish<'t> {
+pub(super) struct Preferences<'t> {
     pub(super) mode: Option<Mode>,
     pub(super) interests: Option<Vec<Cow<'t, str>>>,
     /// An empty language is none in particular.
@@ -160,8 +160,8 @@ fn parse_any(text: &str) -> Result<(Command<'_>, Option<&str>), Fault<'_>> {
     let command = match &*kind.decode() {
         "sendMessage" => say(&envelope)?,
         "typing" => Command::Typing(flag("active", envelope.active)?.unwrap_or(true)),
-        "findMatch" => Command::Find(wish(&envelope)?),
-        "nextStranger" => Command::Next(wish(&envelope)?),
+        "findMatch" => Command::Find(preferences(&envelope)?),
+        "nextStranger" => Command::Next(preferences(&envelope)?),
         "stopChat" => Command::Stop,
         "offer" => signal(Signal::Offer, envelope.sdp)?,
         "answer" => signal(Signal::Answer, envelope.sdp)?,
@@ -225,7 +225,7 @@ fn call_state<'t>(state: Option<&RawValue>) -> Result<Command<'t>, Fault<'t>> {
         })
 }
 
-fn wish<'t>(envelope: &Envelope<'t>) -> Result<Wish<'t>, Fault<'t>> {
+fn preferences<'t>(envelope: &Envelope<'t>) -> Result<Preferences<'t>, Fault<'t>> {
     let mode = match envelope.mode {
         None => None,
         Some(raw) => match raw.get() {
@@ -250,7 +250,7 @@ fn wish<'t>(envelope: &Envelope<'t>) -> Result<Wish<'t>, Fault<'t>> {
             Some(language)
         }
     };
-    Ok(Wish {
+    Ok(Preferences {
         mode,
         interests,
         language,
@@ -449,7 +449,7 @@ mod tests {
                 .expect("good");
         assert!(pair.is_none());
         assert!(
-            matches!(command, Command::Find(Wish { mode: None, interests: Some(list), .. }) if list == ["a"])
+            matches!(command, Command::Find(Preferences { mode: None, interests: Some(list), .. }) if list == ["a"])
         );
     }
 }

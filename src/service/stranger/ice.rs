@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::Stranger;
 use super::client::Client;
-use super::voice;
+use super::outgoing;
 use crate::conn::{Request, Turn};
 use crate::defaults;
 use crate::kernel::bucket::{Bucket, Rate};
@@ -154,7 +154,7 @@ impl Stranger {
                 .map_err(Fault::too_fast)?;
         }
         let key = self.fresh_ice_key(conn);
-        voice::ice_key(turn.out.lane(conn), &key);
+        outgoing::ice_key(turn.out.lane(conn), &key);
         Ok(())
     }
 

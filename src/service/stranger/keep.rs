@@ -5,7 +5,7 @@
 use uuid::Uuid;
 
 use super::Stranger;
-use super::voice;
+use super::outgoing;
 use crate::conn::Turn;
 use crate::kernel::id::ConnId;
 use crate::wire::fault::Fault;
@@ -24,7 +24,7 @@ pub(super) enum Keeping {
 
 /// Two people who both asked to stay in touch. Whoever had waited for the other comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pact {
+pub struct Agreement {
     /// Their connections.
     pub conns: [ConnId; 2],
     /// Their accounts.
@@ -87,7 +87,7 @@ impl Stranger {
             }
         }
         let pair = self.clients[conns[0].index()].pair;
-        self.pacts.push(Pact {
+        self.agreements.push(Agreement {
             conns,
             accounts,
             pair,
@@ -100,13 +100,13 @@ impl Stranger {
     }
 
     /// The next two who want to stay in touch; [`Stranger::kept`] is to follow.
-    pub fn next_pact(&mut self) -> Option<Pact> {
-        self.pacts.pop()
+    pub fn next_agreement(&mut self) -> Option<Agreement> {
+        self.agreements.pop()
     }
 
     /// The room for two who wanted to stay in touch is there, or could not be made now. Either is told, if still here.
-    pub fn kept(&mut self, pact: &Pact, room: Option<Uuid>, turn: &mut Turn<'_>) {
-        for (conn, account) in pact.conns.into_iter().zip(pact.accounts) {
+    pub fn kept(&mut self, agreement: &Agreement, room: Option<Uuid>, turn: &mut Turn<'_>) {
+        for (conn, account) in agreement.conns.into_iter().zip(agreement.accounts) {
             let Some(client) = self.clients.get_mut(conn.index()) else {
                 continue;
             };
@@ -115,10 +115,10 @@ impl Stranger {
             }
             let lane = turn.out.lane(conn);
             if let Some(room) = room {
-                voice::room_created(lane, room);
+                outgoing::room_created(lane, room);
                 continue;
             }
-            if client.pair == pact.pair
+            if client.pair == agreement.pair
                 && let Some(member) = &mut client.member
             {
                 member.keeping = Keeping::No;
@@ -129,7 +129,7 @@ impl Stranger {
                 None,
             );
             turn.stats.refused(fault.cause);
-            voice::error(client.format, lane, &fault);
+            outgoing::error(client.format, lane, &fault);
         }
     }
 }
@@ -219,15 +219,15 @@ mod tests {
         let mut world = World::pair([account(1), account(2)]);
         world.say(0, KEEP);
         world.say(0, KEEP);
-        assert_eq!(world.stranger.next_pact(), None);
+        assert_eq!(world.stranger.next_agreement(), None);
         assert!(world.heard(0).is_empty() && world.heard(1).is_empty());
         world.say(1, KEEP);
-        let pact = world.stranger.next_pact().expect("a pact");
-        assert_eq!(pact.accounts.map(|id| id.as_u128()), [1, 2]);
+        let agreement = world.stranger.next_agreement().expect("a agreement");
+        assert_eq!(agreement.accounts.map(|id| id.as_u128()), [1, 2]);
         world.say(0, KEEP);
-        assert_eq!(world.stranger.next_pact(), None, "one room is enough");
+        assert_eq!(world.stranger.next_agreement(), None, "one room is enough");
         let room = Uuid::from_u128(9);
-        world.turn(|stranger, turn| stranger.kept(&pact, Some(room), turn));
+        world.turn(|stranger, turn| stranger.kept(&agreement, Some(room), turn));
         let told = format!(r#"{{"type":"roomCreated","roomId":"{room}"}}"#);
         for number in 0..2 {
             assert!(world.heard(number).contains(&told));
@@ -239,12 +239,12 @@ mod tests {
         let mut world = World::pair([account(1), account(2)]);
         world.say(0, KEEP);
         world.say(1, KEEP);
-        let pact = world.stranger.next_pact().expect("a pact");
-        world.turn(|stranger, turn| stranger.kept(&pact, None, turn));
+        let agreement = world.stranger.next_agreement().expect("a agreement");
+        world.turn(|stranger, turn| stranger.kept(&agreement, None, turn));
         assert!(world.heard(0).contains(r#""code":"unavailable""#));
         world.say(0, KEEP);
         world.say(1, KEEP);
-        assert!(world.stranger.next_pact().is_some());
+        assert!(world.stranger.next_agreement().is_some());
     }
 
     #[test]
@@ -255,7 +255,7 @@ mod tests {
         world.say(1, KEEP);
         assert!(world.heard(1).contains("account_required"));
         assert!(world.heard(0).is_empty());
-        assert_eq!(world.stranger.next_pact(), None);
+        assert_eq!(world.stranger.next_agreement(), None);
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
         world.now.unix_ms = 1_000;
         world.say(0, KEEP);
         assert_eq!(
-            world.stranger.next_pact(),
+            world.stranger.next_agreement(),
             None,
             "asked for in time, and too late"
         );
@@ -289,7 +289,7 @@ mod tests {
         world.say(0, KEEP);
         assert!(world.heard(0).contains("bad_state"));
         world.say(1, KEEP);
-        assert_eq!(world.stranger.next_pact(), None);
+        assert_eq!(world.stranger.next_agreement(), None);
     }
 
     #[test]

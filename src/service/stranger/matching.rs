@@ -12,7 +12,7 @@ use super::Stranger;
 use super::client::{self, Client};
 use super::command;
 use super::keep::Keeping;
-use super::voice::{self, Left, Meeting};
+use super::outgoing::{self, Left, Meeting};
 use crate::conn::Turn;
 use crate::kernel::effect::Effect;
 use crate::kernel::id::ConnId;
@@ -36,7 +36,7 @@ impl Stranger {
     pub(super) fn find<'t>(
         &mut self,
         conn: ConnId,
-        wish: &command::Wish<'_>,
+        preferences: &command::Preferences<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
         if self.lobby.peer(conn).is_some() {
@@ -45,13 +45,13 @@ impl Stranger {
                 "You are in a conversation; press next or stop first.",
             ));
         }
-        let mode = wish.mode.unwrap_or_default();
+        let mode = preferences.mode.unwrap_or_default();
         self.forget_expired(conn, turn);
         self.check_account(conn, mode)?;
         self.spend_skip(conn, turn)?;
         self.clients[conn.index()].mode = mode;
-        self.forget_wish(conn);
-        self.set_wish(conn, wish);
+        self.forget_preferences(conn);
+        self.set_preferences(conn, preferences);
         self.lobby.leave(conn);
         self.seek(conn, turn);
         Ok(())
@@ -61,16 +61,16 @@ impl Stranger {
     pub(super) fn next<'t>(
         &mut self,
         conn: ConnId,
-        wish: &command::Wish<'_>,
+        preferences: &command::Preferences<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
-        let mode = wish.mode.unwrap_or(self.clients[conn.index()].mode);
+        let mode = preferences.mode.unwrap_or(self.clients[conn.index()].mode);
         self.forget_expired(conn, turn);
         self.check_account(conn, mode)?;
         self.spend_skip(conn, turn)?;
         self.part(conn, Left::Next, turn);
         self.clients[conn.index()].mode = mode;
-        self.set_wish(conn, wish);
+        self.set_preferences(conn, preferences);
         self.lobby.leave(conn);
         self.seek(conn, turn);
         Ok(())
@@ -88,7 +88,7 @@ impl Stranger {
         self.clients[conn.index()].begin(turn.now.micros);
         if !self.meet(conn, turn) {
             let format = self.clients[conn.index()].format;
-            voice::searching(format, turn.out.lane(conn));
+            outgoing::searching(format, turn.out.lane(conn));
             self.queue(conn, turn);
         }
     }
@@ -97,7 +97,7 @@ impl Stranger {
     pub(super) fn seek_by_itself(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let client = &mut self.clients[conn.index()];
         client.begin(turn.now.micros);
-        voice::searching(client.format, turn.out.lane(conn));
+        outgoing::searching(client.format, turn.out.lane(conn));
         if !self.meet(conn, turn) {
             self.queue(conn, turn);
         }
@@ -128,7 +128,7 @@ impl Stranger {
                 "replaced",
                 "You search somewhere else now, so this search has ended.",
             );
-            voice::error(client.format, turn.out.lane(other), &fault);
+            outgoing::error(client.format, turn.out.lane(other), &fault);
             self.lobby.leave(other);
             self.wheel.disarm(other.index());
         }
@@ -172,7 +172,7 @@ impl Stranger {
             turn.out.effects.push(Effect::Pace(who, false));
         }
         let partner = &self.clients[peer.index()];
-        voice::left(partner.format, turn.out.lane(peer), partner.pair, left);
+        outgoing::left(partner.format, turn.out.lane(peer), partner.pair, left);
         if partner.auto {
             let due = turn.now.after_ms(limits::AUTO_REQUEUE_MS);
             self.wheel.arm(peer.index(), due);
@@ -265,7 +265,7 @@ impl Stranger {
                     .as_deref()
                     .map(|key| (key, self.settings.video.relay_only)),
             };
-            voice::joined(client.format, turn.out.lane(who), meeting);
+            outgoing::joined(client.format, turn.out.lane(who), meeting);
         }
     }
 
@@ -277,7 +277,7 @@ impl Stranger {
         if client.widens() && !client.has_widened() {
             widen = client.due_us(self.settings.widen_after_ms, turn.now);
             if widen.is_none() {
-                self.stand_wide(conn);
+                self.queue_for_everyone(conn);
             }
         }
         match [widen, rematch].into_iter().flatten().min() {
@@ -287,10 +287,10 @@ impl Stranger {
     }
 
     /// Has somebody who waits stand where they are found by everyone.
-    fn stand_wide(&mut self, conn: ConnId) {
+    fn queue_for_everyone(&mut self, conn: ConnId) {
         let client = &mut self.clients[conn.index()];
-        if let Some(wish) = &mut client.wish {
-            wish.widened = true;
+        if let Some(preferences) = &mut client.preferences {
+            preferences.widened = true;
         }
         let mut keys = std::mem::take(&mut self.keys);
         standing_keys(client, true, &mut keys);
@@ -315,14 +315,17 @@ impl Stranger {
             .map_err(Fault::too_fast)
     }
 
-    /// Replaces what the command names of the wish; the rest stays.
-    fn set_wish(&mut self, conn: ConnId, wish: &command::Wish<'_>) {
-        if wish.interests.is_none() && wish.language.is_none() && wish.anyone.is_none() {
+    /// Replaces what the command names of the preferences; the rest stays.
+    fn set_preferences(&mut self, conn: ConnId, preferences: &command::Preferences<'_>) {
+        if preferences.interests.is_none()
+            && preferences.language.is_none()
+            && preferences.anyone.is_none()
+        {
             return;
         }
-        let old = self.clients[conn.index()].wish.take();
+        let old = self.clients[conn.index()].preferences.take();
         let mut new = old.map_or_else(
-            || client::Wish {
+            || client::Preferences {
                 interests: Vec::new(),
                 language: None,
                 anyone: true,
@@ -330,7 +333,7 @@ impl Stranger {
             },
             |old| *old,
         );
-        if let Some(interests) = &wish.interests {
+        if let Some(interests) = &preferences.interests {
             for (id, _) in new.interests.drain(..) {
                 self.names.release(id);
             }
@@ -347,26 +350,26 @@ impl Stranger {
                 }
             }
         }
-        if let Some(language) = &wish.language {
+        if let Some(language) = &preferences.language {
             if let Some(id) = new.language.take() {
                 self.names.release(id);
             }
             let folded = fold(language);
             new.language = (!folded.is_empty()).then(|| self.names.hold(&folded));
         }
-        new.anyone = wish.anyone.unwrap_or(new.anyone);
-        self.clients[conn.index()].wish = Some(Box::new(new));
+        new.anyone = preferences.anyone.unwrap_or(new.anyone);
+        self.clients[conn.index()].preferences = Some(Box::new(new));
     }
 
-    /// Gives back what the wish of `conn` holds.
-    pub(super) fn forget_wish(&mut self, conn: ConnId) {
-        let Some(wish) = self.clients[conn.index()].wish.take() else {
+    /// Gives back what the preferences of `conn` hold.
+    pub(super) fn forget_preferences(&mut self, conn: ConnId) {
+        let Some(preferences) = self.clients[conn.index()].preferences.take() else {
             return;
         };
-        for (id, _) in wish.interests {
+        for (id, _) in preferences.interests {
             self.names.release(id);
         }
-        if let Some(id) = wish.language {
+        if let Some(id) = preferences.language {
             self.names.release(id);
         }
     }

@@ -1,6 +1,6 @@
 //! Strangers meet: matching, relaying, parting (`GET /ws`).
 //!
-//! Owns: one `Client` for each connection to this face, the [`Lobby`] in which they wait and talk,
+//! Owns: one `Client` for each connection to this service, the [`Lobby`] in which they wait and talk,
 //! and the timers of matching. Decides everything from events and the time; what it decides goes to the
 //! [`Outbox`](crate::kernel::outbox::Outbox).
 //!
@@ -14,10 +14,10 @@ mod command;
 mod ice;
 mod keep;
 mod matching;
+mod outgoing;
 mod plain;
 mod privacy;
 mod relay;
-mod voice;
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ use crate::conn::Turn;
 use crate::defaults;
 use crate::kernel::bucket::Rate;
 use crate::kernel::id::ConnId;
-use crate::kernel::lobby::{Census, Lobby, Mode, QueueKey};
+use crate::kernel::lobby::{Lobby, Mode, Population, QueueKey};
 use crate::kernel::names::Names;
 use crate::kernel::recent::{Recent, Tags};
 use crate::kernel::stats::CloseCause;
@@ -44,8 +44,8 @@ use client::Client;
 pub use client::{Account, Format, Opening};
 use command::Command;
 pub use ice::Video;
-pub use keep::Pact;
-use voice::{Counts, Left};
+pub use keep::Agreement;
+use outgoing::{Counts, Left};
 
 /// What an operator may set about strangers.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ pub struct Stranger {
     /// The connection on which each account searched last.
     searches: HashMap<Uuid, ConnId, FixedState>,
     /// People who want to stay in touch, and have not been told whether they can.
-    pacts: Vec<Pact>,
+    agreements: Vec<Agreement>,
     lobby: Lobby,
     names: Names,
     tags: Tags,
@@ -109,7 +109,7 @@ impl Stranger {
             ice_keys: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
             clients: Vec::new(),
             searches: HashMap::with_hasher(FixedState::with_seed(random.next_u64())),
-            pacts: Vec::new(),
+            agreements: Vec::new(),
             lobby: Lobby::new(random.next_u64()),
             names: Names::new(random.next_u64()),
             tags: Tags::new(random.next_u64()),
@@ -122,14 +122,14 @@ impl Stranger {
         }
     }
 
-    /// People connected to this face.
+    /// People connected to this service.
     pub const fn online(&self) -> usize {
         self.online
     }
 
     /// People who wait and conversations, in `mode`.
-    pub fn census(&self, mode: Mode) -> Census {
-        self.lobby.census(mode)
+    pub fn population(&self, mode: Mode) -> Population {
+        self.lobby.population(mode)
     }
 
     /// Bytes of state that one person costs here, besides what they asked for.
@@ -169,7 +169,7 @@ impl Stranger {
         };
         if let Err(fault) = done {
             turn.stats.refused(fault.cause);
-            voice::error(
+            outgoing::error(
                 self.clients[conn.index()].format,
                 turn.out.lane(conn),
                 &fault,
@@ -186,7 +186,7 @@ impl Stranger {
         self.part(conn, left, turn);
         self.lobby.leave(conn);
         self.wheel.disarm(conn.index());
-        self.forget_wish(conn);
+        self.forget_preferences(conn);
         self.forget_search(conn);
         self.clients[conn.index()] = Client::vacant();
         self.online -= 1;
@@ -203,7 +203,7 @@ impl Stranger {
     pub fn dismissed(&mut self, conn: ConnId, turn: &mut Turn<'_>) {
         let retry_ms = 500 + self.random.next_u64() % 4_500;
         let format = self.clients[conn.index()].format;
-        voice::draining(format, turn.out.lane(conn), retry_ms);
+        outgoing::draining(format, turn.out.lane(conn), retry_ms);
     }
 
     /// Time has passed: people widen their search, meet again, or are queued again.
@@ -243,22 +243,25 @@ impl Stranger {
             Command::Signal(signal, body) => self.signal(conn, signal, body, turn),
             Command::CallState(state) => self.call_state(conn, state, turn),
             Command::IceKey => self.renew_ice_key(conn, turn),
-            Command::Find(wish) => self.find(conn, &wish, turn),
-            Command::Next(wish) => self.next(conn, &wish, turn),
+            Command::Find(preferences) => self.find(conn, &preferences, turn),
+            Command::Next(preferences) => self.next(conn, &preferences, turn),
             Command::Stop => {
                 self.stop(conn, turn);
                 Ok(())
             }
             Command::KeepInTouch => self.keep_in_touch(conn, turn),
             Command::Stats => {
-                let census = Mode::ALL.map(|mode| self.lobby.census(mode));
+                let population = Mode::ALL.map(|mode| self.lobby.population(mode));
                 let counts = Counts {
                     online: self.online,
-                    searching: census.iter().map(|census| census.searching).sum(),
-                    pairs: census.iter().map(|census| census.pairs).sum(),
+                    searching: population
+                        .iter()
+                        .map(|population| population.searching)
+                        .sum(),
+                    pairs: population.iter().map(|population| population.pairs).sum(),
                 };
                 let relay_only = self.settings.video.relay_only;
-                voice::stats(turn.out.lane(conn), counts, relay_only);
+                outgoing::stats(turn.out.lane(conn), counts, relay_only);
                 Ok(())
             }
         }
@@ -271,7 +274,7 @@ impl Stranger {
         turn: &mut Turn<'_>,
     ) -> Result<(), Fault<'t>> {
         match plain::parse(text) {
-            plain::Line::Next => self.next(conn, &command::Wish::default(), turn),
+            plain::Line::Next => self.next(conn, &command::Preferences::default(), turn),
             plain::Line::Stop => {
                 self.stop(conn, turn);
                 Ok(())

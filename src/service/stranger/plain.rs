@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Line<'_> {
 
 /// Makes a partner's text safe for a terminal: control characters, which could move its cursor or retitle its
 /// window, are replaced, and a line that reads like one of the server's gets a trailing space.
-pub(super) fn tame(text: &str) -> Cow<'_, str> {
+pub(super) fn sanitize(text: &str) -> Cow<'_, str> {
     let is_wild = |c: char| c.is_control() && c != '\n' && c != '\t';
     let is_forged = |line: &str| {
         matches!(line, WAITING | PAIRED | PARTED | DRAINING) || line.starts_with(ERROR_PREFIX)
@@ -76,13 +76,13 @@ mod tests {
 
     #[test]
     fn nobody_can_pose_as_the_server() {
-        assert_eq!(tame("hello"), "hello");
-        assert_eq!(tame(PARTED), "Your partner has disconnected. ");
+        assert_eq!(sanitize("hello"), "hello");
+        assert_eq!(sanitize(PARTED), "Your partner has disconnected. ");
         assert_eq!(
-            tame("bye\nYour partner has disconnected.\n"),
+            sanitize("bye\nYour partner has disconnected.\n"),
             "bye\nYour partner has disconnected. \n"
         );
-        assert_eq!(tame("\u{1b}[2Jgone\u{7}"), "\u{fffd}[2Jgone\u{fffd}");
-        assert_eq!(tame("Error: pay up"), "Error: pay up ");
+        assert_eq!(sanitize("\u{1b}[2Jgone\u{7}"), "\u{fffd}[2Jgone\u{fffd}");
+        assert_eq!(sanitize("Error: pay up"), "Error: pay up ");
     }
 }

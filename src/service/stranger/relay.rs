@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::Stranger;
 use super::client::Format;
 use super::command::{CallState, Signal};
+use super::outgoing::{self, Stamped};
 use super::privacy;
-use super::voice::{self, Stamped};
 use crate::conn::Turn;
 use crate::kernel::bucket::Rate;
 use crate::kernel::effect::Effect;
@@ -84,15 +84,15 @@ impl Stranger {
         };
         let lane = turn.out.lane(peer);
         match (self.clients[peer.index()].format, words) {
-            (Format::Json, Words::Raw(text)) => voice::message(lane, text.raw(), stamped),
+            (Format::Json, Words::Raw(text)) => outgoing::message(lane, text.raw(), stamped),
             (Format::Json, Words::Plain(text)) => {
-                voice::message(lane, &json::quoted(text), stamped);
+                outgoing::message(lane, &json::quoted(text), stamped);
             }
-            (Format::Text, Words::Raw(text)) => voice::message_line(lane, &text.decode()),
-            (Format::Text, Words::Plain(text)) => voice::message_line(lane, text),
+            (Format::Text, Words::Raw(text)) => outgoing::message_line(lane, &text.decode()),
+            (Format::Text, Words::Plain(text)) => outgoing::message_line(lane, text),
         }
         if let Some(cid) = cid {
-            voice::sent(turn.out.lane(conn), cid, id, stamped.timestamp);
+            outgoing::sent(turn.out.lane(conn), cid, id, stamped.timestamp);
         }
         turn.stats.messages_relayed += 1;
         self.hold_back(conn, peer, turn);
@@ -115,7 +115,7 @@ impl Stranger {
         client.typed = Moment::at(turn.now.micros);
         let pair = client.pair;
         if self.clients[peer.index()].format == Format::Json {
-            voice::typing(turn.out.lane(peer), pair, active);
+            outgoing::typing(turn.out.lane(peer), pair, active);
         }
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Stranger {
             Cow::Borrowed(body)
         };
         if self.clients[peer.index()].format == Format::Json {
-            voice::signal(turn.out.lane(peer), signal.labels(), &body, pair);
+            outgoing::signal(turn.out.lane(peer), signal.labels(), &body, pair);
         }
         self.hold_back(conn, peer, turn);
         Ok(())
@@ -154,7 +154,7 @@ impl Stranger {
     ) -> Result<(), Fault<'t>> {
         let (peer, pair) = self.spend_signal(conn, size_of::<CallState>(), turn)?;
         if self.clients[peer.index()].format == Format::Json {
-            voice::call_state(turn.out.lane(peer), state, pair);
+            outgoing::call_state(turn.out.lane(peer), state, pair);
         }
         self.hold_back(conn, peer, turn);
         Ok(())

@@ -108,7 +108,10 @@ impl Sqlite {
     }
 
     /// Answers in one transaction. If the disk is too full for that, what is in the log is moved out of the way, and it is tried once more.
-    fn insist(&mut self, queries: &[Query]) -> rusqlite::Result<(Vec<Outcome>, Erasing)> {
+    fn transact_with_retry(
+        &mut self,
+        queries: &[Query],
+    ) -> rusqlite::Result<(Vec<Outcome>, Erasing)> {
         let erasing = Erasing::up_to(limits::ERASURES_AT_ONCE);
         match self.attempt(queries, erasing) {
             // What is to be erased can wait.
@@ -238,7 +241,7 @@ impl Sqlite {
 
 impl Engine for Sqlite {
     fn transact(&mut self, queries: &[Query]) -> Result<Vec<Outcome>, Fault> {
-        match self.insist(queries) {
+        match self.transact_with_retry(queries) {
             Ok((outcomes, erasing)) => {
                 self.is_failing &= !queries.iter().any(rules::is_write);
                 self.note_erasing(&erasing);

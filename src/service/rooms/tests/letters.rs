@@ -42,7 +42,7 @@ fn a_slow_tab_keeps_no_letter_from_another_one() {
     let bob = write_to_alice(&mut world, 60);
     // The first socket takes some of them and no more.
     let slow = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.stalled.insert(slow);
     world.settle();
@@ -71,7 +71,7 @@ fn when_the_slow_tab_goes_nothing_waits_any_more() {
     let mut world = World::new(limits::DELIVERIES_PER_TURN);
     let bob = write_to_alice(&mut world, 60);
     let slow = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.stalled.insert(slow);
     world.settle();
@@ -89,7 +89,7 @@ fn when_the_slow_tab_goes_nothing_waits_any_more() {
     // Nobody is given again what somebody has.
     world.go(quick);
     let next = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.settle();
     assert_eq!(letters(&mut world, next), [""; 0]);
@@ -198,7 +198,7 @@ fn what_waited_for_whoever_did_not_read_is_there_when_they_come_again() {
     assert!(!is_delivered(&mut world, bob));
     world.go(alice);
     let again = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.settle();
     assert_eq!(letters(&mut world, again), ["call me"]);
@@ -209,7 +209,7 @@ fn whoever_would_miss_a_letter_is_given_up_and_finds_the_last_ones_next_time() {
     let mut world = World::new(limits::DELIVERIES_PER_TURN);
     let bob = write_to_alice(&mut world, limits::LETTERS_MAX);
     let alice = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.stalled.insert(alice);
     world.settle();
@@ -220,7 +220,7 @@ fn whoever_would_miss_a_letter_is_given_up_and_finds_the_last_ones_next_time() {
     assert_eq!(world.dropped, [alice]);
     world.settle();
     let again = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.settle();
     let expected: Vec<String> = (0..limits::LETTERS_MAX)
@@ -249,7 +249,7 @@ fn flood(world: &mut World, bob: ConnId) {
 /// Alice comes, and takes nothing but what fills her lane.
 fn stalled_alice(world: &mut World) -> ConnId {
     let alice = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.stalled.insert(alice);
     world.settle();
@@ -275,7 +275,9 @@ fn a_flood_of_letters_takes_nothing_from_small_mailboxes() {
     let expected: Vec<String> = (0..30).map(long).chain(["still waiting".into()]).collect();
     assert_eq!(letters(&mut world, alice), expected);
     assert!(world.dropped.is_empty());
-    let carl = world.knock("user_id=carl&username=carl").expect("welcome");
+    let carl = world
+        .refusal("user_id=carl&username=carl")
+        .expect("welcome");
     world.settle();
     assert_eq!(letters(&mut world, carl), ["see you tomorrow"]);
 }
@@ -289,7 +291,7 @@ fn whoever_is_behind_with_most_is_given_up_when_others_need_the_room() {
     assert_eq!(world.dropped, [alice]);
     world.settle();
     let again = world
-        .knock("user_id=alice&username=alice")
+        .refusal("user_id=alice&username=alice")
         .expect("welcome");
     world.settle();
     let left = letters(&mut world, again);
@@ -322,7 +324,9 @@ fn whoever_is_away_may_write_to_somebody_new_in_a_full_table() {
     }
     world.end_turn();
     // What was kept for her is not lost to those who were never here.
-    let anna = world.knock("user_id=anna&username=anna").expect("welcome");
+    let anna = world
+        .refusal("user_id=anna&username=anna")
+        .expect("welcome");
     world.settle();
     assert_eq!(letters(&mut world, anna), ["x"]);
 }

@@ -185,9 +185,9 @@ fn a_person_has_so_many_sockets() {
         world.tab(first);
     }
     let query = world.again_query(first);
-    assert_eq!(world.knock(&query), Err(Knock::TooMany));
+    assert_eq!(world.refusal(&query), Err(EntryError::TooMany));
     world.go(first);
-    assert!(world.knock(&query).is_ok());
+    assert!(world.refusal(&query).is_ok());
     world.settle();
 }
 
@@ -229,7 +229,9 @@ fn an_id_that_is_away_is_whoever_comes_next() {
     world.go(anna);
     world.whisper(bob, "anna", "for whoever is anna");
     world.settle();
-    let other = world.knock("user_id=anna&username=Other").expect("welcome");
+    let other = world
+        .refusal("user_id=anna&username=Other")
+        .expect("welcome");
     world.settle();
     assert_ne!(world.token(other), token);
     let heard = world.hear(other);
@@ -239,14 +241,14 @@ fn an_id_that_is_away_is_whoever_comes_next() {
     );
     // The token of before proves nothing any more.
     let query = format!("user_id=anna&username=anna&session={token}");
-    assert_eq!(world.knock(&query), Err(Knock::Taken));
+    assert_eq!(world.refusal(&query), Err(EntryError::Taken));
     let posting = json!({ "content": "x", "sender": "A", "sender_id": "anna", "recipient": "bob" });
     assert_eq!(world.post(&token, &posting).0, 401);
     // But whoever brings it while nobody is there has it back.
     world.go(other);
     let token = world.token_of_absent("anna");
     let back = world
-        .knock(&format!("user_id=anna&username=anna&session={token}"))
+        .refusal(&format!("user_id=anna&username=anna&session={token}"))
         .expect("welcome");
     assert_eq!(world.token(back), token);
 }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
 
-use super::{Knock, Rooms, Settings};
+use super::{EntryError, Rooms, Settings};
 use crate::conn::{Admission, Request, Turn};
 use crate::kernel::addresses::Subscriber;
 use crate::kernel::bucket::Rate;
@@ -88,7 +88,7 @@ impl World {
     }
 
     /// A socket knocks.
-    fn knock(&mut self, query: &str) -> Result<ConnId, Knock> {
+    fn refusal(&mut self, query: &str) -> Result<ConnId, EntryError> {
         let conn = ConnId::new(self.sockets, 1);
         self.rooms.admit(conn, query, Subscriber::of(HERE))?;
         self.sockets += 1;
@@ -101,7 +101,7 @@ impl World {
     /// Somebody comes, and reads the greeting.
     fn come(&mut self, name: &str) -> ConnId {
         let query = format!("user_id={name}&username={name}");
-        let conn = self.knock(&query).expect("welcome");
+        let conn = self.refusal(&query).expect("welcome");
         self.write();
         self.hear(conn);
         conn
@@ -123,7 +123,7 @@ impl World {
     /// Whoever has the socket `conn` opens another one; what comes on it is left to be heard.
     fn tab(&mut self, conn: ConnId) -> ConnId {
         let query = self.again_query(conn);
-        self.knock(&query).expect("welcome")
+        self.refusal(&query).expect("welcome")
     }
 
     /// A socket closes.

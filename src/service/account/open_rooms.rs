@@ -12,7 +12,7 @@ use crate::kernel::record::{Room, Side};
 
 /// A private room with somebody in it.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct OpenRoom {
     /// Who may be in it, by side.
     pub(super) users: [Uuid; 2],
     /// When its time is over.
@@ -29,7 +29,7 @@ pub(super) struct Door {
     pub(super) unsure: Vec<Uuid>,
 }
 
-impl Door {
+impl OpenRoom {
     /// The sockets of one side.
     pub(super) fn side(&self, side: Side) -> &[ConnId] {
         &self.sockets[side.index()]
@@ -43,34 +43,34 @@ impl Door {
 
 /// See the module's description.
 #[derive(Debug)]
-pub(super) struct Doors {
-    doors: HashMap<Uuid, Door, FixedState>,
+pub(super) struct OpenRooms {
+    open_rooms: HashMap<Uuid, OpenRoom, FixedState>,
     ends: BTreeSet<(u64, Uuid)>,
 }
 
-impl Doors {
+impl OpenRooms {
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            doors: HashMap::with_hasher(FixedState::with_seed(seed)),
+            open_rooms: HashMap::with_hasher(FixedState::with_seed(seed)),
             ends: BTreeSet::new(),
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.doors.len()
+        self.open_rooms.len()
     }
 
-    pub(super) fn get(&self, room: Uuid) -> Option<&Door> {
-        self.doors.get(&room)
+    pub(super) fn get(&self, room: Uuid) -> Option<&OpenRoom> {
+        self.open_rooms.get(&room)
     }
 
-    pub(super) fn get_mut(&mut self, room: Uuid) -> Option<&mut Door> {
-        self.doors.get_mut(&room)
+    pub(super) fn get_mut(&mut self, room: Uuid) -> Option<&mut OpenRoom> {
+        self.open_rooms.get_mut(&room)
     }
 
     /// A socket that was expected is open.
     pub(super) fn enter(&mut self, room: Uuid, side: Side, conn: ConnId) {
-        if let Some(door) = self.doors.get_mut(&room) {
+        if let Some(door) = self.open_rooms.get_mut(&room) {
             door.expected.retain(|expected| *expected != conn);
             door.sockets[side.index()].push(conn);
         }
@@ -79,7 +79,7 @@ impl Doors {
     /// Expects a socket that is about to be opened.
     pub(super) fn prepare(&mut self, room: &Room, conn: ConnId) {
         self.ends.insert((room.expires_ms, room.id));
-        let door = self.doors.entry(room.id).or_insert_with(|| Door {
+        let door = self.open_rooms.entry(room.id).or_insert_with(|| OpenRoom {
             expected: Vec::new(),
             users: room.users,
             expires_ms: room.expires_ms,
@@ -93,7 +93,7 @@ impl Doors {
 
     /// A socket has gone; with the last one the room is forgotten here.
     pub(super) fn leave(&mut self, room: Uuid, side: Side, conn: ConnId) {
-        let Some(door) = self.doors.get_mut(&room) else {
+        let Some(door) = self.open_rooms.get_mut(&room) else {
             return;
         };
         door.sockets[side.index()].retain(|socket| *socket != conn);
@@ -104,8 +104,8 @@ impl Doors {
     }
 
     /// Forgets a room.
-    pub(super) fn remove(&mut self, room: Uuid) -> Option<Door> {
-        let door = self.doors.remove(&room)?;
+    pub(super) fn remove(&mut self, room: Uuid) -> Option<OpenRoom> {
+        let door = self.open_rooms.remove(&room)?;
         self.ends.remove(&(door.expires_ms, room));
         Some(door)
     }
@@ -122,7 +122,7 @@ impl Doors {
     }
 
     /// All of them, for the audit.
-    pub(super) fn all(&self) -> impl Iterator<Item = (&Uuid, &Door)> {
-        self.doors.iter()
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Uuid, &OpenRoom)> {
+        self.open_rooms.iter()
     }
 }

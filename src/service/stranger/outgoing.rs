@@ -180,7 +180,7 @@ pub(super) fn message(lane: &mut Vec<u8>, text: &str, stamped: Stamped<'_>) {
 
 /// Your partner says this, at a terminal.
 pub(super) fn message_line(lane: &mut Vec<u8>, text: &str) {
-    line(lane, &plain::tame(text));
+    line(lane, &plain::sanitize(text));
 }
 
 /// Your message went out; `cid` is a JSON string.

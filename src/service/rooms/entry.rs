@@ -3,9 +3,9 @@
 use rand::Rng;
 use uuid::Uuid;
 
+use super::outgoing::{self, Draft};
 use super::people::{PersonId, Token};
 use super::reading::Apart;
-use super::voice::{self, Draft};
 use super::{Rooms, Speaker, VACANT};
 use crate::conn::Turn;
 use crate::kernel::addresses::Subscriber;
@@ -20,7 +20,7 @@ const ROOMS_NAMED: usize = 20;
 
 /// Why somebody is not let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Knock {
+pub enum EntryError {
     /// The query does not say who they are.
     Malformed(String),
     /// Somebody else is that person now.
@@ -52,14 +52,19 @@ enum Welcome {
 impl Rooms {
     /// Takes in the socket of whoever `query` names, who comes from `client`; [`Rooms::opened`] follows. A further socket of
     /// somebody who is here must bring their session token.
-    pub fn admit(&mut self, conn: ConnId, query: &str, client: Subscriber) -> Result<(), Knock> {
+    pub fn admit(
+        &mut self,
+        conn: ConnId,
+        query: &str,
+        client: Subscriber,
+    ) -> Result<(), EntryError> {
         let user_id = query::value(query, IN_QUERY.id).unwrap_or_default();
         let username = query::value(query, IN_QUERY.name).unwrap_or_default();
         let username = username.trim();
         if is_reserved(&user_id) {
-            return Err(Knock::Taken);
+            return Err(EntryError::Taken);
         }
-        check_identity(&user_id, username, IN_QUERY).map_err(Knock::Malformed)?;
+        check_identity(&user_id, username, IN_QUERY).map_err(EntryError::Malformed)?;
         let session = query::value(query, "session");
         let session = session.as_deref().and_then(parse_token);
         let person = match self.welcome(&user_id, session)? {
@@ -87,7 +92,7 @@ impl Rooms {
     }
 
     /// Decides whether whoever says to be `user_id` may come in, with the token that they bring.
-    fn welcome(&self, user_id: &str, session: Option<Token>) -> Result<Welcome, Knock> {
+    fn welcome(&self, user_id: &str, session: Option<Token>) -> Result<Welcome, EntryError> {
         let known = self.people.find(user_id);
         let Some((id, person)) = known.map(|id| (id, self.people.person(id))) else {
             return Ok(Welcome::First { is_proven: false });
@@ -97,10 +102,10 @@ impl Rooms {
             return Ok(Welcome::First { is_proven });
         }
         if !is_proven {
-            return Err(Knock::Taken);
+            return Err(EntryError::Taken);
         }
         if person.sockets.len() >= limits::SOCKETS_PER_PERSON_MAX {
-            return Err(Knock::TooMany);
+            return Err(EntryError::TooMany);
         }
         Ok(Welcome::Further(id))
     }
@@ -123,7 +128,7 @@ impl Rooms {
         let person = self.sockets[conn.index()].person;
         let known = self.people.person(person);
         let token = known.token.map(shown_token).unwrap_or_default();
-        voice::session(turn.out.lane(conn), &known.id, &token);
+        outgoing::session(turn.out.lane(conn), &known.id, &token);
         self.greet(conn, r#""Welcome to the chat!""#, turn);
         self.greet(conn, &json::quoted(&self.listed()), turn);
         if self.membership.rooms_of(person) > 0 {
@@ -152,7 +157,7 @@ impl Rooms {
 
     fn greet(&mut self, conn: ConnId, content: &str, turn: &mut Turn<'_>) {
         let id = self.fresh_id(turn.now);
-        let from = Speaker::Guest(voice::SYSTEM);
+        let from = Speaker::Guest(outgoing::SYSTEM);
         self.compose(id, from, &Draft::new("system", content), turn.now);
         frame::write(turn.out.lane(conn), Kind::Text, &self.text);
     }
@@ -210,7 +215,7 @@ pub(super) fn can_be_somebody(id: &str) -> bool {
 
 /// Whether an id or a name looks like the server's own.
 pub(super) fn is_reserved(text: &str) -> bool {
-    fold::fold_visible(text) == voice::SYSTEM.id
+    fold::fold_visible(text) == outgoing::SYSTEM.id
 }
 
 /// A token in the form in which it is handed out.
