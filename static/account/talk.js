@@ -1,7 +1,7 @@
 // What is said in one private room: each message once, in the server's order, and behind it what is on its way.
 
 import { freshId, Line } from '../line.js';
-import { Outbox } from '../outbox.js';
+import { Outbox } from '../shared/outbox.js';
 import { isListOf, isRecord, isText, isTime, tab } from '../storage.js';
 import { request, serverNow } from './api.js';
 import { session } from './session.js';

@@ -2,7 +2,7 @@
 // network: nothing is lost, nothing said twice.
 
 import { freshId, Line } from '../line.js';
-import { Outbox } from '../outbox.js';
+import { Outbox } from '../shared/outbox.js';
 import * as api from './api.js';
 import { Moves, question } from './moves.js';
 
