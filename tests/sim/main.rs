@@ -5,12 +5,9 @@
 //! prints its seed; `SIM_SEED=n cargo test --test sim` runs that one again, `SIM_SEEDS=n` runs so many.
 
 mod accounts;
-mod deeds;
-mod doings;
 mod ear;
 mod fate;
 mod guest;
-mod ledger;
 mod logins;
 mod pair_books;
 mod person;
@@ -18,8 +15,11 @@ mod room_books;
 mod store;
 mod town;
 mod village;
+mod village_books;
+mod village_deeds;
 mod wire;
 mod world;
+mod world_deeds;
 
 use village::Village;
 use world::World;

@@ -276,3 +276,27 @@ fn a_tab_that_waited_to_catch_up_is_read_from_again() {
     assert!(world.paused.is_empty());
     assert_eq!(world.hear(tab)[0]["type"], "join");
 }
+
+#[test]
+fn a_tab_whose_history_is_of_no_use_any_more_is_read_from_again() {
+    let mut world = World::new(1);
+    let (alice, bob) = (world.come("alice"), world.come("bob"));
+    world.join(alice);
+    for words in speech(limits::HISTORY_MESSAGES, 1_900) {
+        world.say(alice, &words);
+        world.settle();
+    }
+    let tab = world.tab(bob);
+    world.settle();
+    world.stalled.insert(bob);
+    world.join(bob);
+    world.settle();
+    assert_eq!(world.paused, HashSet::from([bob]));
+    // The room is left elsewhere, while the history waits for a lane that is full.
+    world.command(tab, &json!({ "type": "leave_room", "content": "general" }));
+    world.settle();
+    assert_eq!(world.rooms.members(), 1);
+    world.wake(bob);
+    world.settle();
+    assert!(world.paused.is_empty());
+}
