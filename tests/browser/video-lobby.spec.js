@@ -224,6 +224,7 @@ test('Lobby: whoever goes away gives camera and microphone back', async ({ perso
   await checkHair(page);
   await start(page).click();
   await expectPhase(page, 'searching');
+  await expect(page.locator('#chat')).toBeVisible();
   expect(await live(page)).toEqual(['audio', 'video']);
   await page.keyboard.press('Escape');
   await expectPhase(page, 'idle');
